@@ -1,0 +1,130 @@
+//! The HTTP binding of CloudEvents, on plain header maps.
+//!
+//! The SDK's own binding neither encodes nor decodes the percent signs that the specification asks for outside printable
+//! ASCII; here they are, so that an event has the same id in every form.
+
+use bytes::Bytes;
+use cloudevents::{AttributesReader, Data, Event};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use thiserror::Error;
+
+use super::{Rejection, TRACEPARENT, assemble, structured};
+
+const PREFIX: &str = "ce-";
+
+/// What the specification encodes in header values; beyond ASCII everything is encoded anyway.
+const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'%');
+
+/// What a request holds.
+#[derive(Debug)]
+pub enum Message {
+    One(Box<Event>),
+    Batch(Vec<Result<Event, Rejection>>),
+}
+
+/// Why a request holds no event.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// Neither `ce-` headers nor any kind of JSON: somebody talks to the wrong address.
+    #[error(
+        "the request is no CloudEvent: it has no ce-specversion header and its content type is {0}"
+    )]
+    NotAnEvent(String),
+    #[error(transparent)]
+    Malformed(#[from] Rejection),
+}
+
+/// Reads the event, or the events, of a request.
+pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Message, ReadError> {
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = content_type
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default();
+    let essence = essence.trim().to_ascii_lowercase();
+    if essence == structured::BATCH_CONTENT_TYPE {
+        return Ok(Message::Batch(structured::read_batch(body)?));
+    }
+    if essence == structured::CONTENT_TYPE {
+        return Ok(Message::One(Box::new(structured::read(body)?)));
+    }
+    if headers.contains_key("ce-specversion") {
+        return Ok(Message::One(Box::new(read_binary(headers, body)?)));
+    }
+    if essence == "application/json" || essence.ends_with("+json") {
+        return Err(Rejection::malformed("attribute specversion is missing").into());
+    }
+    let shown = content_type.map_or_else(|| "missing".to_owned(), |value| format!("`{value}`"));
+    Err(ReadError::NotAnEvent(shown))
+}
+
+fn read_binary(headers: &HeaderMap, body: &[u8]) -> Result<Event, Rejection> {
+    let mut attributes = Vec::new();
+    for (header, value) in headers {
+        let name = match header.as_str().strip_prefix(PREFIX) {
+            Some(name) => name,
+            None if header == CONTENT_TYPE => "datacontenttype",
+            None => continue,
+        };
+        attributes.push((name.to_owned(), header_text(name, value)?));
+    }
+    assemble(attributes, Some(body.to_vec()))
+}
+
+fn header_text(name: &str, value: &HeaderValue) -> Result<String, Rejection> {
+    let malformed = || Rejection::malformed(format!("header {PREFIX}{name} is not text"));
+    let text = std::str::from_utf8(value.as_bytes()).map_err(|_| malformed())?;
+    let decoded = percent_decode_str(text)
+        .decode_utf8()
+        .map_err(|_| malformed())?;
+    Ok(decoded.into_owned())
+}
+
+/// The request that delivers an event in binary mode, as the KafkaSource does: `POST /`, attributes as headers, data as
+/// body, the trace context also as the header that HTTP knows.
+#[must_use]
+pub fn binary_request(event: &Event) -> Request<Bytes> {
+    let body = match event.data() {
+        Some(Data::Binary(bytes)) => Bytes::from(bytes.clone()),
+        Some(Data::String(text)) => Bytes::from(text.clone()),
+        Some(Data::Json(_)) | None => Bytes::new(),
+    };
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    for (name, value) in event.iter() {
+        let (header, value) = match name {
+            "datacontenttype" => (CONTENT_TYPE.to_string(), value.to_string()),
+            name => {
+                let encoded = utf8_percent_encode(&value.to_string(), ENCODED).to_string();
+                (format!("{PREFIX}{name}"), encoded)
+            }
+        };
+        if let (Ok(header), Ok(value)) =
+            (HeaderName::try_from(header), HeaderValue::try_from(value))
+        {
+            request.headers_mut().insert(header, value);
+        }
+    }
+    if let Some(traceparent) = event.extension(TRACEPARENT)
+        && let Ok(value) = HeaderValue::try_from(traceparent.to_string())
+    {
+        request
+            .headers_mut()
+            .insert(HeaderName::from_static(TRACEPARENT), value);
+    }
+    request
+}
+
+/// The attribute of an event that its sender would look for in a log.
+#[must_use]
+pub fn event_id(message: &Message) -> Option<&str> {
+    match message {
+        Message::One(event) => Some(event.id()),
+        Message::Batch(_) => None,
+    }
+}

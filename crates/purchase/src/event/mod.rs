@@ -1,0 +1,247 @@
+//! A purchase as a CloudEvent, and back.
+//!
+//! Whatever form an event arrives in (binary, structured, in a batch, or a raw record that the KafkaSource wrapped), it
+//! becomes the same [`cloudevents::Event`] with its data as the bytes that were sent, so that all forms are judged by
+//! one [`decode`]. Going through `serde_json::Value` instead would round prices.
+
+pub mod http;
+mod raw;
+pub mod structured;
+
+use std::fmt;
+
+use cloudevents::{AttributesReader, AttributesWriter, Data, Event, EventBuilder, EventBuilderV10};
+use thiserror::Error;
+
+use crate::id::PurchaseId;
+use crate::purchase::{Purchase, PurchaseEvent};
+use crate::request;
+use crate::timestamp::Timestamp;
+use crate::wire::EventData;
+
+pub use raw::{RAW_TYPE, RawRecord};
+
+/// `type` of the one event there is.
+pub const TYPE: &str = "dev.userbuylist.purchase.recorded.v1";
+/// `source` of the events that buy makes; their `id` is the purchase id.
+pub const SOURCE: &str = "/user-buy-list/buy";
+/// The only version of CloudEvents that is understood.
+pub const SPEC_VERSION: &str = "1.0";
+/// Extension and header that carry the W3C trace context.
+pub const TRACEPARENT: &str = "traceparent";
+
+/// Why an event became a dead letter. The texts are part of the contract: `Kne-Reason`, metrics, redrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    Malformed,
+    UnknownType,
+    Invalid,
+    Conflict,
+    RetriesExhausted,
+    TooLarge,
+}
+
+impl Reason {
+    /// Every reason there is, for closed sets of labels.
+    pub const ALL: [Self; 6] = [
+        Self::Malformed,
+        Self::UnknownType,
+        Self::Invalid,
+        Self::Conflict,
+        Self::RetriesExhausted,
+        Self::TooLarge,
+    ];
+
+    /// The text of the contract.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::UnknownType => "unknown-type",
+            Self::Invalid => "invalid",
+            Self::Conflict => "conflict",
+            Self::RetriesExhausted => "retries-exhausted",
+            Self::TooLarge => "too-large",
+        }
+    }
+
+    /// The reason with this text.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An event that will never be stored, whoever tries. `detail` names no user and quotes no data.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{reason}: {detail}")]
+pub struct Rejection {
+    pub reason: Reason,
+    pub detail: String,
+}
+
+impl Rejection {
+    pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+        }
+    }
+
+    fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(Reason::Malformed, detail)
+    }
+
+    fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(Reason::Invalid, detail)
+    }
+}
+
+impl PurchaseEvent {
+    /// The event as it goes into the log: ASCII attributes without user text, and the JSON data as bytes.
+    #[must_use]
+    pub fn to_cloudevent(&self) -> Event {
+        let mut builder = EventBuilderV10::new()
+            .id(self.purchase.id.to_string())
+            .source(SOURCE)
+            .ty(TYPE)
+            .time(self.purchase.timestamp.datetime());
+        if let Some(traceparent) = &self.traceparent {
+            builder = builder.extension(TRACEPARENT, traceparent.as_str());
+        }
+        // Neither can fail: the data is strings and numbers, and all attributes are set.
+        let data = serde_json::to_vec(&EventData::from(&self.purchase)).unwrap_or_default();
+        builder
+            .data("application/json", data)
+            .build()
+            .unwrap_or_default()
+    }
+}
+
+/// The purchase in an event, or why there is none.
+pub fn decode(event: &Event) -> Result<Purchase, Rejection> {
+    match event.ty() {
+        TYPE => decode_purchase_event(event),
+        RAW_TYPE => RawRecord::from_event(event)?.decode(),
+        other => Err(Rejection::new(
+            Reason::UnknownType,
+            format!("events of type {other} are not known here, only {TYPE}"),
+        )),
+    }
+}
+
+fn decode_purchase_event(event: &Event) -> Result<Purchase, Rejection> {
+    let new = request::from_json(data(event)?).map_err(|refusal| {
+        let reason = if refusal.fields.is_empty() {
+            Reason::Malformed
+        } else {
+            Reason::Invalid
+        };
+        Rejection::new(reason, describe(&refusal))
+    })?;
+    let id = if event.source() == SOURCE {
+        event
+            .id()
+            .parse()
+            .map_err(|error| Rejection::invalid(format!("id {error}")))?
+    } else {
+        PurchaseId::foreign_event(event.source(), event.id())
+    };
+    let timestamp = match new.timestamp {
+        Some(timestamp) => timestamp,
+        None => event_time(event)
+            .ok_or_else(|| Rejection::invalid("timestamp is required, in the data or as `time`"))?,
+    };
+    Ok(new.identified(id, timestamp))
+}
+
+fn describe(refusal: &request::Refusal) -> String {
+    if refusal.fields.is_empty() {
+        return refusal.sentence.clone();
+    }
+    let fields: Vec<_> = refusal
+        .fields
+        .iter()
+        .map(|fault| format!("{} {}", fault.field, fault.message))
+        .collect();
+    fields.join("; ")
+}
+
+/// The data of an event as bytes.
+fn data(event: &Event) -> Result<&[u8], Rejection> {
+    match event.data() {
+        Some(Data::Binary(bytes)) if !bytes.is_empty() => Ok(bytes),
+        Some(Data::String(text)) if !text.is_empty() => Ok(text.as_bytes()),
+        _ => Err(Rejection::malformed("the event has no data")),
+    }
+}
+
+fn event_time(event: &Event) -> Option<Timestamp> {
+    event
+        .time()
+        .and_then(|time| Timestamp::from_millis(time.timestamp_millis()).ok())
+}
+
+/// An event of its attributes, by whatever binding they came, and its data.
+pub fn assemble(
+    attributes: impl IntoIterator<Item = (String, String)>,
+    data: Option<Vec<u8>>,
+) -> Result<Event, Rejection> {
+    let mut builder = EventBuilderV10::new();
+    let mut specversion = None;
+    let mut content_type = None;
+    for (name, value) in attributes {
+        builder = match name.as_str() {
+            "specversion" => {
+                specversion = Some(value);
+                builder
+            }
+            "datacontenttype" => {
+                content_type = Some(value);
+                builder
+            }
+            "id" | "source" | "type" if value.is_empty() => {
+                return Err(Rejection::malformed(format!("attribute {name} is empty")));
+            }
+            "id" => builder.id(value),
+            "source" => builder.source(value),
+            "type" => builder.ty(value),
+            "subject" => builder.subject(value),
+            "time" => builder.time(value),
+            _ if is_extension_name(&name) => builder.extension(&name, value),
+            // Not a name that CloudEvents allows: nothing we need, and no reason to lose an event.
+            _ => builder,
+        };
+    }
+    match specversion.as_deref() {
+        Some(SPEC_VERSION) => {}
+        Some(other) => {
+            return Err(Rejection::malformed(format!(
+                "specversion must be {SPEC_VERSION}, but is {other}"
+            )));
+        }
+        None => return Err(Rejection::malformed("attribute specversion is missing")),
+    }
+    let mut event = builder
+        .build()
+        .map_err(|error| Rejection::malformed(error.to_string()))?;
+    if let Some(data) = data {
+        event.set_data_unchecked(data);
+    }
+    event.set_datacontenttype(content_type);
+    Ok(event)
+}
+
+/// CloudEvents 1.0: lower-case letters and digits of ASCII.
+fn is_extension_name(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}

@@ -1,0 +1,235 @@
+//! Which purchase is which: the identity rules that make every repetition harmless.
+//!
+//! An id is derived from what makes two deliveries the same purchase, so whoever derives it, wherever and however often,
+//! comes to the same id. The namespaces and the order of the parts are part of the stored data: they never change.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+use thiserror::Error;
+use uuid::{Builder, Uuid, uuid};
+
+use crate::purchase::NewPurchase;
+use crate::timestamp::Timestamp;
+
+const KEYED: Uuid = uuid!("37be081b-3990-408e-a504-c85a793bb404");
+const RAW_RECORD: Uuid = uuid!("a11e65b5-1a23-48cf-9efc-bce227d1f802");
+const FOREIGN_EVENT: Uuid = uuid!("4272ac6a-5d77-4857-a84a-f3ced9d91e18");
+
+/// The identity of a purchase, shown as a lower-case UUID. Its order is the order of that text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PurchaseId(Uuid);
+
+/// A text that is no purchase id.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("must be a UUID such as 01936f2e-8a3c-7b41-9c55-1f0e6d2a7b10")]
+pub struct IdError;
+
+impl PurchaseId {
+    /// For a purchase without an idempotency key: a UUIDv7 of the time and ten random bytes.
+    #[must_use]
+    pub fn random(now: Timestamp, random: [u8; 10]) -> Self {
+        let millis = u64::try_from(now.millis()).unwrap_or(0);
+        Self(Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+
+    /// For a purchase with an idempotency key: the same user, key and content always give the same id, so a repeated
+    /// request is the same purchase, and the same key with other content is another one.
+    #[must_use]
+    pub fn keyed(key: &IdempotencyKey, purchase: &NewPurchase) -> Self {
+        let price = purchase.price.to_string();
+        Self(derive(
+            KEYED,
+            &[
+                purchase.userid.as_str(),
+                &key.0,
+                purchase.userid.as_str(),
+                purchase.username.as_str(),
+                purchase.item.as_ref().map_or("", |item| item.as_str()),
+                &price,
+            ],
+        ))
+    }
+
+    /// For a record that is no CloudEvent: its place in the log. The record's time is part of it because a topic that was
+    /// deleted and made anew starts again at offset 0.
+    #[must_use]
+    pub fn raw_record(topic: &str, partition: i64, offset: i64, recorded_at: Timestamp) -> Self {
+        let [partition, offset, millis] =
+            [partition, offset, recorded_at.millis()].map(|number| number.to_string());
+        Self(derive(RAW_RECORD, &[topic, &partition, &offset, &millis]))
+    }
+
+    /// For an event of another producer: CloudEvents makes source and id unique together.
+    #[must_use]
+    pub fn foreign_event(source: &str, id: &str) -> Self {
+        Self(derive(FOREIGN_EVENT, &[source, id]))
+    }
+}
+
+/// Parts are separated by NUL, which no part contains.
+fn derive(namespace: Uuid, parts: &[&str]) -> Uuid {
+    Uuid::new_v5(&namespace, parts.join("\0").as_bytes())
+}
+
+impl fmt::Display for PurchaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(f)
+    }
+}
+
+impl FromStr for PurchaseId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        Uuid::try_parse(text).map(Self).map_err(|_| IdError)
+    }
+}
+
+impl Serialize for PurchaseId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The value of an `Idempotency-Key` header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+/// Why a header value is no key. Reads on from the name of the header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum KeyError {
+    /// Empty, also between quotes.
+    #[error("must not be empty: leave the header out or give a unique key")]
+    Empty,
+    /// Longer than 255 characters.
+    #[error("must have at most 255 characters, but has {0}")]
+    TooLong(usize),
+    /// Something other than printable ASCII.
+    #[error("must be printable ASCII, such as a UUID")]
+    NotAscii,
+    /// An opening quote that is not closed, or a stray quote or backslash within quotes.
+    #[error("is quoted but not a valid quoted string: use \"key\" or plain key")]
+    Quoting,
+}
+
+impl FromStr for IdempotencyKey {
+    type Err = KeyError;
+
+    /// Quoted (a structured-field string, as the IETF draft has it) or bare: `"k"` and `k` are the same key.
+    fn from_str(value: &str) -> Result<Self, KeyError> {
+        let value = value.trim();
+        if !value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+            return Err(KeyError::NotAscii);
+        }
+        let key = match value.strip_prefix('"') {
+            Some(rest) => unquote(rest)?,
+            None => value.to_owned(),
+        };
+        match key.len() {
+            0 => Err(KeyError::Empty),
+            length @ 256.. => Err(KeyError::TooLong(length)),
+            _ => Ok(Self(key)),
+        }
+    }
+}
+
+fn unquote(rest: &str) -> Result<String, KeyError> {
+    let mut key = String::with_capacity(rest.len());
+    let mut chars = rest.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' if chars.as_str().is_empty() => return Ok(key),
+            '"' => return Err(KeyError::Quoting),
+            '\\' => match chars.next() {
+                Some(escaped @ ('"' | '\\')) => key.push(escaped),
+                _ => return Err(KeyError::Quoting),
+            },
+            plain => key.push(plain),
+        }
+    }
+    Err(KeyError::Quoting)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Item, Price, UserId, Username};
+
+    fn purchase(userid: &str, username: &str, item: Option<&str>, price: &str) -> NewPurchase {
+        NewPurchase {
+            userid: UserId::parse(userid).unwrap(),
+            username: Username::parse(username).unwrap(),
+            item: item.map(|item| Item::parse(item).unwrap()),
+            price: Price::parse(price).unwrap(),
+            timestamp: None,
+        }
+    }
+
+    #[test]
+    fn derived_ids_never_change() {
+        let key: IdempotencyKey = "order-1".parse().unwrap();
+        let keyed = PurchaseId::keyed(&key, &purchase("ada", "Ada", Some("tea"), "12.50"));
+        let at = Timestamp::parse("2026-01-31T12:00:00.000Z").unwrap();
+        let raw = PurchaseId::raw_record("purchases", 2, 41, at);
+        let foreign = PurchaseId::foreign_event("/shop", "A-1");
+        assert_eq!(keyed.to_string(), "e80eb68b-543a-5b1d-8045-bdd7d7672bb1");
+        assert_eq!(raw.to_string(), "4fd7c1a2-e837-5059-b54f-4f2705ece3aa");
+        assert_eq!(foreign.to_string(), "c648e6fa-862d-5ddc-bae9-b394bf0a60a9");
+    }
+
+    #[test]
+    fn same_key_and_content_is_the_same_purchase_and_anything_else_is_not() {
+        let key = |text: &str| text.parse::<IdempotencyKey>().unwrap();
+        let base = PurchaseId::keyed(&key("k"), &purchase("u", "n", Some("i"), "1"));
+        assert_eq!(
+            base,
+            PurchaseId::keyed(&key("\"k\""), &purchase(" u ", "n", Some("i"), "1.0"))
+        );
+        for other in [
+            PurchaseId::keyed(&key("l"), &purchase("u", "n", Some("i"), "1")),
+            PurchaseId::keyed(&key("k"), &purchase("v", "n", Some("i"), "1")),
+            PurchaseId::keyed(&key("k"), &purchase("u", "m", Some("i"), "1")),
+            PurchaseId::keyed(&key("k"), &purchase("u", "n", None, "1")),
+            PurchaseId::keyed(&key("k"), &purchase("u", "n", Some("i"), "2")),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+
+    #[test]
+    fn a_topic_made_anew_gives_other_ids_at_the_same_offsets() {
+        let at = |millis| Timestamp::from_millis(millis).unwrap();
+        assert_ne!(
+            PurchaseId::raw_record("purchases", 0, 0, at(1)),
+            PurchaseId::raw_record("purchases", 0, 0, at(2))
+        );
+    }
+
+    #[test]
+    fn keys_are_quoted_or_bare() {
+        let parse = |text: &str| text.parse::<IdempotencyKey>().map(|key| key.0);
+        assert_eq!(parse(r#" "a\"b\\" "#).as_deref(), Ok(r#"a"b\"#));
+        assert_eq!(parse("a b").as_deref(), Ok("a b"));
+        assert_eq!(parse("\"\""), Err(KeyError::Empty));
+        assert_eq!(parse(""), Err(KeyError::Empty));
+        assert_eq!(parse(&"k".repeat(256)), Err(KeyError::TooLong(256)));
+        assert_eq!(parse("kł"), Err(KeyError::NotAscii));
+        assert_eq!(parse("\"open"), Err(KeyError::Quoting));
+        assert_eq!(parse("\"a\"b"), Err(KeyError::Quoting));
+    }
+
+    #[test]
+    fn id_text_is_lower_case_and_sorts_like_the_id() {
+        let id: PurchaseId = "01936F2E-8A3C-7B41-9C55-1F0E6D2A7B10".parse().unwrap();
+        assert_eq!(id.to_string(), "01936f2e-8a3c-7b41-9c55-1f0e6d2a7b10");
+        assert_eq!("not-an-id".parse::<PurchaseId>(), Err(IdError));
+        let at = |millis| Timestamp::from_millis(millis).unwrap();
+        let (first, second) = (
+            PurchaseId::random(at(1), [255; 10]),
+            PurchaseId::random(at(2), [0; 10]),
+        );
+        assert!(first < second && first.to_string() < second.to_string());
+    }
+}

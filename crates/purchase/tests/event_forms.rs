@@ -1,0 +1,369 @@
+//! One event in all forms: whatever way it comes, it is the same purchase, or refused for the same reason.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at the first surprise"
+)]
+
+use bytes::Bytes;
+use cloudevents::Event;
+use http::{HeaderMap, HeaderValue, Request};
+use proptest::prelude::*;
+use purchase::event::{self, RAW_TYPE, Reason, Rejection, TYPE, http as binding, structured};
+use purchase::{Item, Price, Purchase, PurchaseEvent, PurchaseId, Timestamp, UserId, Username};
+
+fn arbitrary_purchase() -> impl Strategy<Value = Purchase> {
+    let text = "[\\PC&&[^ \u{a0}\u{3000}]]{1,40}";
+    (
+        text,
+        text,
+        proptest::option::of(text),
+        1_u64..1_000_000_000_000_000,
+        0_i32..=6,
+        any::<[u8; 10]>(),
+        0_i64..4_000_000_000_000,
+    )
+        .prop_filter_map(
+            "texts that are not blank",
+            |(userid, username, item, digits, decimals, random, millis)| {
+                let timestamp = Timestamp::from_millis(millis).ok()?;
+                Some(Purchase {
+                    id: PurchaseId::random(timestamp, random),
+                    userid: UserId::parse(&userid).ok()?,
+                    username: Username::parse(&username).ok()?,
+                    item: match item {
+                        Some(item) => Some(Item::parse(&item).ok()?),
+                        None => None,
+                    },
+                    price: Price::parse(&format!("{digits}e-{decimals}")).ok()?,
+                    timestamp,
+                })
+            },
+        )
+}
+
+fn read_one(headers: &HeaderMap, body: &[u8]) -> Result<Event, binding::ReadError> {
+    match binding::read(headers, body)? {
+        binding::Message::One(event) => Ok(*event),
+        binding::Message::Batch(_) => panic!("a single event became a batch"),
+    }
+}
+
+fn decode_request(request: &Request<Bytes>) -> Result<Purchase, Rejection> {
+    match read_one(request.headers(), request.body()) {
+        Ok(event) => event::decode(&event),
+        Err(binding::ReadError::Malformed(rejection)) => Err(rejection),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn structured_request(json: &str, content_type: &'static str) -> Request<Bytes> {
+    Request::builder()
+        .header("content-type", content_type)
+        .body(Bytes::from(json.to_owned()))
+        .unwrap()
+}
+
+/// The three forms in which anybody can send the same attributes and data.
+fn forms(attributes: &[(&str, &str)], data: &str) -> [Request<Bytes>; 3] {
+    let mut binary = Request::builder().header("content-type", "application/json");
+    let mut members = vec![format!("\"data\":{data}")];
+    for (name, value) in attributes {
+        binary = binary.header(format!("ce-{name}"), *value);
+        members.push(format!("{name:?}:{value:?}"));
+    }
+    let json = format!("{{{}}}", members.join(","));
+    [
+        binary.body(Bytes::from(data.to_owned())).unwrap(),
+        structured_request(&json, "application/cloudevents+json; charset=utf-8"),
+        structured_request(&format!("[{json}]"), structured::BATCH_CONTENT_TYPE),
+    ]
+}
+
+fn decode_any(request: &Request<Bytes>) -> Result<Purchase, Rejection> {
+    match binding::read(request.headers(), request.body()) {
+        Ok(binding::Message::One(event)) => event::decode(&event),
+        Ok(binding::Message::Batch(events)) => events
+            .into_iter()
+            .next()
+            .unwrap()
+            .and_then(|event| event::decode(&event)),
+        Err(binding::ReadError::Malformed(rejection)) => Err(rejection),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+const ATTRIBUTES: [(&str, &str); 4] = [
+    ("specversion", "1.0"),
+    ("id", "01936f2e-8a3c-7b41-9c55-1f0e6d2a7b10"),
+    ("source", event::SOURCE),
+    ("type", TYPE),
+];
+const DATA: &str = r#"{"username":"Zofia Łąka","userid":"u/1","price":12.5,"timestamp":"2026-01-31T12:00:00.000Z"}"#;
+
+proptest! {
+    #[test]
+    fn a_purchase_survives_every_form(purchase in arbitrary_purchase()) {
+        let traceparent = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
+        let event = PurchaseEvent { purchase: purchase.clone(), traceparent }.to_cloudevent();
+        prop_assert_eq!(&event::decode(&event).unwrap(), &purchase);
+
+        let request = binding::binary_request(&event);
+        prop_assert!(request.headers().values().all(|value| value.to_str().is_ok()));
+        prop_assert_eq!(&decode_request(&request).unwrap(), &purchase);
+
+        let json = structured::write(&event);
+        let read = structured::read(json.as_bytes()).unwrap();
+        prop_assert_eq!(structured::write(&read), json.clone());
+        prop_assert_eq!(&event::decode(&read).unwrap(), &purchase);
+
+        let batch = structured::read_batch(format!("[{json},{json}]").as_bytes()).unwrap();
+        for event in batch {
+            prop_assert_eq!(&event::decode(&event.unwrap()).unwrap(), &purchase);
+        }
+    }
+
+    #[test]
+    fn no_request_makes_the_reader_panic(
+        body in proptest::collection::vec(any::<u8>(), 0..200),
+        form in 0_usize..4,
+    ) {
+        let mut headers = HeaderMap::new();
+        match form {
+            0 => drop(headers.insert("content-type", HeaderValue::from_static(structured::CONTENT_TYPE))),
+            1 => drop(headers.insert("content-type", HeaderValue::from_static(structured::BATCH_CONTENT_TYPE))),
+            2 => for (name, value) in ATTRIBUTES {
+                headers.insert(http::HeaderName::try_from(format!("ce-{name}")).unwrap(), HeaderValue::from_static(value));
+            },
+            _ => {}
+        }
+        if let Ok(binding::Message::One(event)) = binding::read(&headers, &body) {
+            let _ = event::decode(&event);
+        }
+    }
+}
+
+#[test]
+fn the_event_in_the_log_looks_like_this() {
+    let purchase = Purchase {
+        id: ATTRIBUTES[1].1.parse().unwrap(),
+        username: Username::parse("Zofia Łąka").unwrap(),
+        userid: UserId::parse("u/1").unwrap(),
+        item: Some(Item::parse("tea 🍵").unwrap()),
+        price: Price::parse("12.50").unwrap(),
+        timestamp: Timestamp::parse("2026-01-31T12:00:00Z").unwrap(),
+    };
+    let traceparent = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
+    let event = PurchaseEvent {
+        purchase,
+        traceparent,
+    }
+    .to_cloudevent();
+    let request = binding::binary_request(&event);
+    let mut headers: Vec<_> = request
+        .headers()
+        .iter()
+        .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+        .collect();
+    headers.sort();
+    let body = String::from_utf8(request.body().to_vec()).unwrap();
+    insta::assert_snapshot!(format!(
+        "{}\n\n{body}\n\n{}",
+        headers.join("\n"),
+        structured::write(&event)
+    ));
+}
+
+#[test]
+fn the_same_fault_is_the_same_rejection_in_every_form() {
+    let without = |name: &str| {
+        ATTRIBUTES
+            .into_iter()
+            .filter(|(other, _)| *other != name)
+            .collect::<Vec<_>>()
+    };
+    let with = |name: &'static str, value: &'static str| {
+        let mut attributes = without(name);
+        attributes.push((name, value));
+        attributes
+    };
+    let own = ATTRIBUTES.to_vec();
+    for (attributes, data, reason) in [
+        (without("id"), DATA, Reason::Malformed),
+        (without("source"), DATA, Reason::Malformed),
+        (without("type"), DATA, Reason::Malformed),
+        (with("specversion", "0.3"), DATA, Reason::Malformed),
+        (with("specversion", "2.0"), DATA, Reason::Malformed),
+        (with("id", ""), DATA, Reason::Malformed),
+        (with("time", "noon"), DATA, Reason::Malformed),
+        (with("type", "com.example.other"), DATA, Reason::UnknownType),
+        (with("id", "not-a-uuid"), DATA, Reason::Invalid),
+        (
+            own.clone(),
+            r#"{"username":"a","userid":"b","price":0,"timestamp":"2026-01-31T12:00:00Z"}"#,
+            Reason::Invalid,
+        ),
+        (
+            own.clone(),
+            r#"{"username":"a","userid":"b","price":0.10000000000000000001,"timestamp":"2026-01-31T12:00:00Z"}"#,
+            Reason::Invalid,
+        ),
+        (
+            own.clone(),
+            r#"{"username":"a","userid":"b","price":1e400,"timestamp":"2026-01-31T12:00:00Z"}"#,
+            Reason::Invalid,
+        ),
+        (
+            own.clone(),
+            r#"{"username":"a","userid":7,"price":1,"timestamp":"2026-01-31T12:00:00Z"}"#,
+            Reason::Invalid,
+        ),
+        (
+            own.clone(),
+            r#"{"username":"a","userid":"b","price":1}"#,
+            Reason::Invalid,
+        ),
+        (own, "[]", Reason::Malformed),
+    ] {
+        for request in forms(&attributes, data) {
+            let rejection = decode_any(&request).expect_err(data);
+            assert_eq!(rejection.reason, reason, "{rejection} {request:?}");
+        }
+    }
+    for request in forms(&ATTRIBUTES, DATA) {
+        assert_eq!(
+            decode_any(&request).unwrap().id.to_string(),
+            ATTRIBUTES[1].1
+        );
+    }
+}
+
+#[test]
+fn percent_encoded_attributes_and_plain_ones_are_the_same_event() {
+    let encoded = |name: &'static str, value: &'static str| {
+        let mut attributes = ATTRIBUTES.to_vec();
+        attributes.retain(|(other, _)| *other != name);
+        attributes.push((name, value));
+        forms(&attributes, DATA)
+    };
+    let [binary, ..] = encoded("source", "/sklep%20%C5%BC");
+    let [_, structured, batch] = encoded("source", "/sklep ż");
+    let ids: Vec<_> = [binary, structured, batch]
+        .iter()
+        .map(|request| decode_any(request).unwrap().id)
+        .collect();
+    assert_eq!(
+        ids,
+        [PurchaseId::foreign_event("/sklep ż", ATTRIBUTES[1].1); 3]
+    );
+}
+
+#[test]
+fn data_may_come_in_base64() {
+    let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, DATA);
+    let json = format!(
+        r#"{{"specversion":"1.0","id":"{}","source":"{}","type":"{TYPE}","data_base64":"{base64}"}}"#,
+        ATTRIBUTES[1].1,
+        event::SOURCE,
+    );
+    let event = structured::read(json.as_bytes()).unwrap();
+    assert_eq!(event::decode(&event).unwrap().userid.as_str(), "u/1");
+}
+
+fn raw_request(value: &str) -> Request<Bytes> {
+    Request::builder()
+        .header("ce-specversion", "1.0")
+        .header("ce-type", RAW_TYPE)
+        .header("ce-id", "partition:2/offset:41")
+        .header(
+            "ce-source",
+            "/apis/v1/namespaces/shop/kafkasources/storer#purchases",
+        )
+        .header("ce-time", "2026-01-31T12:00:00.123Z")
+        .body(Bytes::from(value.to_owned()))
+        .unwrap()
+}
+
+#[test]
+fn a_raw_record_is_stored_as_it_was_acknowledged() {
+    let long = "x".repeat(3_000);
+    for (value, userid, price, timestamp) in [
+        (r#"{"username":"Ada","userid":42,"price":12.5}"#.to_owned(), "42", "12.5", "2026-01-31T12:00:00.123Z"),
+        (r#"{"username":"Ada","userid":"ada","price":"-3.10","timestamp":"2024-05-01T00:00:00.000Z"}"#.to_owned(), "ada", "-3.1", "2024-05-01T00:00:00.000Z"),
+        (r#"{"username":"Ada","userid":"ada","price":1e300,"timestamp":"soon","item":null}"#.to_owned(), "ada", "1e300", "2026-01-31T12:00:00.123Z"),
+        (format!(r#"{{"username":"{long}","userid":"{long}","price":1234567890.12345678,"__v":0}}"#), &long, "1234567890.12345678", "2026-01-31T12:00:00.123Z"),
+    ] {
+        let purchase = decode_request(&raw_request(&value)).unwrap();
+        assert_eq!(purchase.userid.as_str(), userid);
+        assert_eq!(purchase.price.to_string(), price);
+        assert_eq!(purchase.timestamp.to_string(), timestamp);
+        let at = Timestamp::parse("2026-01-31T12:00:00.123Z").unwrap();
+        assert_eq!(purchase.id, PurchaseId::raw_record("purchases", 2, 41, at));
+    }
+}
+
+#[test]
+fn a_raw_record_that_is_no_purchase_is_refused() {
+    for (value, reason) in [
+        ("", Reason::Malformed),
+        ("null", Reason::Malformed),
+        ("{", Reason::Malformed),
+        ("[1]", Reason::Malformed),
+        (r#"{"userid":"a","price":1}"#, Reason::Invalid),
+        (
+            r#"{"username":"a","userid":" ","price":1}"#,
+            Reason::Invalid,
+        ),
+        (
+            r#"{"username":"a","userid":{"$ne":null},"price":1}"#,
+            Reason::Invalid,
+        ),
+        (
+            r#"{"username":"a","userid":"a","price":"much"}"#,
+            Reason::Invalid,
+        ),
+    ] {
+        assert_eq!(
+            decode_request(&raw_request(value)).unwrap_err().reason,
+            reason,
+            "{value}"
+        );
+    }
+    for (header, value) in [
+        ("ce-id", "offset:1"),
+        ("ce-source", "/no-topic"),
+        ("ce-source", "/x#"),
+    ] {
+        let mut request = raw_request(r#"{"username":"a","userid":"a","price":1}"#);
+        request
+            .headers_mut()
+            .insert(header, HeaderValue::from_static(value));
+        assert_eq!(
+            decode_request(&request).unwrap_err().reason,
+            Reason::Malformed
+        );
+    }
+}
+
+#[test]
+fn what_is_no_event_is_told_apart_from_a_broken_one() {
+    for (content_type, not_an_event) in [
+        (None, true),
+        (Some("text/plain"), true),
+        (Some("application/cloudevents+avro"), true),
+        (Some("application/json"), false),
+        (Some("application/cloudevents+json"), false),
+        (Some("application/cloudevents-batch+json"), false),
+    ] {
+        let mut headers = HeaderMap::new();
+        if let Some(content_type) = content_type {
+            headers.insert("content-type", HeaderValue::from_static(content_type));
+        }
+        let error = binding::read(&headers, b"hello").unwrap_err();
+        assert_eq!(
+            matches!(error, binding::ReadError::NotAnEvent(_)),
+            not_an_event,
+            "{error}"
+        );
+    }
+}
