@@ -1,0 +1,187 @@
+//! One bootstrap for the mains of all functions: configuration, telemetry, runtime, server, drain, exit code.
+//!
+//! It is the only place that touches the process environment.
+
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::pin::{Pin, pin};
+use std::process::ExitCode;
+
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+
+use crate::problem::chain;
+use crate::{
+    App, BoxError, EXIT_CONFIG, Env, EnvProblems, HttpConfig, Limits, init_telemetry, run,
+    stop_signal,
+};
+
+/// What a main hands over: the app, where it listens, and what is left to do after the last answer.
+pub struct Function {
+    app: App,
+    http: HttpConfig,
+    on_stop: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Function {
+    pub fn new(app: App, http: HttpConfig) -> Self {
+        let on_stop = Box::pin(async {});
+        Self { app, http, on_stop }
+    }
+
+    /// Runs after the drain, before the process ends: flush a producer, stop a task. It bounds itself.
+    pub fn on_stop(mut self, on_stop: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.on_stop = Box::pin(on_stop);
+        self
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Config(#[from] EnvProblems),
+    #[error("cannot start the runtime")]
+    Runtime(#[source] io::Error),
+    #[error(transparent)]
+    Run(BoxError),
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ServeError {
+    #[error("cannot start")]
+    Start(#[source] BoxError),
+    #[error("cannot listen on {address}: set {variable} to change the port")]
+    Listen {
+        address: SocketAddr,
+        variable: &'static str,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// The main of a function with one server: reads the configuration, starts telemetry and the runtime, serves until the stop
+/// signal, drains.
+///
+/// Exit code 0 after a stop, [`EXIT_CONFIG`] with all problems on stderr for bad configuration, 1 with a sentence on stderr
+/// for everything else.
+pub fn main<C, F, Fut, E>(name: &'static str, read: fn(&mut Env<'_>) -> C, start: F) -> ExitCode
+where
+    F: FnOnce(C) -> Fut,
+    Fut: Future<Output = Result<Function, E>>,
+    E: Into<BoxError>,
+{
+    boot(name, read, async |config| {
+        let mut stop = pin!(stop_signal());
+        let function = tokio::select! {
+            biased;
+            () = &mut stop => return Ok(()),
+            function = start(config) => {
+                function.map_err(|error| ServeError::Start(error.into()))?
+            }
+        };
+        serve(name, function, stop).await
+    })
+}
+
+/// The main of a process that serves in its own way: like [`main`], but `run` does all between start and end.
+pub fn boot<C, E>(
+    name: &'static str,
+    read: impl FnOnce(&mut Env<'_>) -> C,
+    run: impl AsyncFnOnce(C) -> Result<(), E>,
+) -> ExitCode
+where
+    E: Into<BoxError>,
+{
+    match try_boot(read, run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Not a log line: nobody may be collecting logs yet, and a person should read this first.
+            let _ = writeln!(io::stderr(), "{name}: {}", chain(&failure));
+            match failure {
+                Failure::Config(_) => ExitCode::from(EXIT_CONFIG),
+                _ => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+fn try_boot<C, E>(
+    read: impl FnOnce(&mut Env<'_>) -> C,
+    run: impl AsyncFnOnce(C) -> Result<(), E>,
+) -> Result<(), Failure>
+where
+    E: Into<BoxError>,
+{
+    // Lossy, so that a value that is not UTF-8 is reported as a bad value and not taken for unset.
+    let lookup = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
+    let mut env = Env::new(&lookup);
+    init_telemetry(&mut env);
+    let config = read(&mut env);
+    let config = env.finish(config)?;
+
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.enable_all().build().map_err(Failure::Runtime)?;
+    runtime
+        .block_on(run(config))
+        .map_err(|error| Failure::Run(error.into()))
+}
+
+async fn serve(
+    name: &'static str,
+    function: Function,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let Function { app, http, on_stop } = function;
+    let listener = listen(http.host, http.port, "PORT").await?;
+    if let Some(port) = http.metrics_port {
+        let listener = listen(http.host, port, "METRICS_PORT").await?;
+        let app = app.shared_metrics().routes();
+        // It ends with the runtime, after the drain: a scrape during the drain is worth an answer.
+        tokio::spawn(run(
+            listener,
+            app,
+            Limits::default(),
+            std::future::pending(),
+        ));
+    }
+    let app = app.max_in_flight(http.max_in_flight);
+    let app = if http.metrics_on_main_port {
+        app.expose_metrics()
+    } else {
+        app
+    };
+    let limits = Limits {
+        drain_delay: http.drain_delay,
+        ..Limits::default()
+    };
+    let address = listener
+        .local_addr()
+        .unwrap_or(SocketAddr::new(http.host, http.port));
+    info!(function = name, %address, "listening");
+
+    let drained = run(listener, app.build(), limits, stop).await;
+    if drained.dropped > 0 {
+        warn!(
+            connections = drained.dropped,
+            "connections were dropped at the end of the drain"
+        );
+    }
+    on_stop.await;
+    info!(function = name, "stopped");
+    Ok(())
+}
+
+async fn listen(
+    host: IpAddr,
+    port: u16,
+    variable: &'static str,
+) -> Result<TcpListener, ServeError> {
+    let address = SocketAddr::new(host, port);
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| ServeError::Listen {
+            address,
+            variable,
+            source,
+        })
+}

@@ -1,0 +1,179 @@
+//! Too many at once, and the stop.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at the first surprise"
+)]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::routing::get;
+use serve::{App, Drained, Limits};
+use support::{Client, PATIENCE, Server, eventually, patient};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+const WAIT: &str = "GET /wait HTTP/1.1\r\nhost: t\r\n\r\n";
+const HEALTH: &str = "GET /health HTTP/1.1\r\nhost: t\r\n\r\n";
+
+/// A route that answers when the test lets it.
+#[derive(Clone)]
+struct Gate {
+    inside: Arc<AtomicUsize>,
+    open: Arc<Semaphore>,
+}
+
+impl Gate {
+    fn new() -> Self {
+        Self {
+            inside: Arc::default(),
+            open: Arc::new(Semaphore::new(0)),
+        }
+    }
+
+    fn app(&self) -> App {
+        let gate = self.clone();
+        let wait = async move || {
+            gate.inside.fetch_add(1, Ordering::SeqCst);
+            gate.open.acquire().await.unwrap().forget();
+            "waited"
+        };
+        App::new("test", "GET /wait", Router::new().route("/wait", get(wait)))
+    }
+
+    async fn has_inside(&self, n: usize) {
+        eventually(async || self.inside.load(Ordering::SeqCst) == n).await;
+    }
+}
+
+#[tokio::test]
+async fn over_the_cap_is_503_at_once_while_health_answers() {
+    let gate = Gate::new();
+    let server = Server::start(gate.app().max_in_flight(1).build(), patient()).await;
+    let mut first = server.client().await;
+    first.send(WAIT).await;
+    gate.has_inside(1).await;
+
+    let second = server.ask(WAIT).await;
+    assert_eq!(second.status, 503);
+    assert!(second.head.contains("retry-after: 1\r\n"));
+    assert!(
+        second
+            .head
+            .contains("content-type: application/problem+json")
+    );
+    for path in ["/health", "/health/liveness", "/health/readiness", "/ready"] {
+        let answer = server
+            .ask(&format!("GET {path} HTTP/1.1\r\nhost: t\r\n\r\n"))
+            .await;
+        assert_eq!(answer.status, 200, "{path}");
+    }
+
+    gate.open.add_permits(2);
+    assert_eq!(first.answer().await.body, "waited");
+    assert_eq!(server.ask(WAIT).await.status, 200);
+}
+
+#[tokio::test]
+async fn one_connection_too_many_waits_until_another_leaves() {
+    let app = Gate::new().app().build();
+    let limits = Limits {
+        connections_max: 1,
+        ..patient()
+    };
+    let server = Server::start(app, limits).await;
+    let mut first = server.client().await;
+    first.send(HEALTH).await;
+    assert_eq!(first.answer().await.status, 200);
+
+    let mut second = server.client().await;
+    second.send(HEALTH).await;
+    let early = timeout(Duration::from_millis(100), second.stream.readable()).await;
+    assert!(early.is_err(), "answered over the cap");
+    drop(first);
+    assert_eq!(second.answer().await.status, 200);
+}
+
+#[tokio::test]
+async fn requests_in_flight_at_the_stop_are_all_answered() {
+    let gate = Gate::new();
+    let server = Server::start(gate.app().build(), patient()).await;
+    let mut clients: Vec<Client> = Vec::new();
+    for _ in 0..50 {
+        let mut client = server.client().await;
+        client.send(WAIT).await;
+        clients.push(client);
+    }
+    gate.has_inside(50).await;
+    let mut idle = server.client().await;
+    idle.send(HEALTH).await;
+    assert_eq!(idle.answer().await.status, 200);
+
+    let address = server.address;
+    let running = server.stop();
+    eventually(async || TcpStream::connect(address).await.is_err()).await;
+    assert!(idle.closed().await.unwrap().is_empty());
+    gate.open.add_permits(50);
+    for mut client in clients {
+        let answer = client.answer().await;
+        assert_eq!(answer.body, "waited");
+        assert!(answer.head.contains("connection: close"));
+    }
+    drop(idle);
+    let drained = timeout(PATIENCE, running)
+        .await
+        .expect("never returned")
+        .unwrap();
+    assert_eq!(drained, Drained { dropped: 0 });
+}
+
+#[tokio::test]
+async fn connections_are_accepted_during_the_drain_delay() {
+    let limits = Limits {
+        drain_delay: Duration::from_millis(500),
+        ..patient()
+    };
+    let server = Server::start(Gate::new().app().build(), limits).await;
+    let address = server.address;
+    let stopped = Instant::now();
+    let running = server.stop();
+    let mut answered_after = Duration::ZERO;
+    while let Ok(stream) = TcpStream::connect(address).await {
+        drop(stream);
+        answered_after = stopped.elapsed();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(
+        answered_after > Duration::from_millis(250),
+        "{answered_after:?}"
+    );
+    assert!(stopped.elapsed() >= limits.drain_delay);
+    timeout(PATIENCE, running)
+        .await
+        .expect("never returned")
+        .unwrap();
+}
+
+#[tokio::test]
+async fn what_outlasts_the_drain_is_dropped_and_counted() {
+    let gate = Gate::new();
+    let limits = Limits {
+        drain_max: Duration::from_millis(100),
+        ..patient()
+    };
+    let server = Server::start(gate.app().build(), limits).await;
+    let mut client = server.client().await;
+    client.send(WAIT).await;
+    gate.has_inside(1).await;
+    let drained = timeout(PATIENCE, server.stop())
+        .await
+        .expect("never returned")
+        .unwrap();
+    assert_eq!(drained, Drained { dropped: 1 });
+}
