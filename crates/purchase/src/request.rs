@@ -26,8 +26,17 @@ pub struct FieldError {
 /// The words that existing clients look for, whichever field is missing.
 const MISSING: &str = "Missing required fields: username, userid, price";
 
+/// Whose time a purchase gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timestamps {
+    /// The receiver's: a `timestamp` that was sent is ignored like any other unknown field.
+    Receiver,
+    /// The sender's, if it sent one.
+    Sender,
+}
+
 /// Reads a JSON body.
-pub fn from_json(body: &[u8]) -> Result<NewPurchase, Refusal> {
+pub fn from_json(body: &[u8], timestamps: Timestamps) -> Result<NewPurchase, Refusal> {
     let fields = Fields::from_json(body).map_err(|error| {
         let mut sentence = format!("The body is not a valid JSON purchase: {error}");
         if looks_like_a_form(body) {
@@ -35,11 +44,11 @@ pub fn from_json(body: &[u8]) -> Result<NewPurchase, Refusal> {
         }
         Refusal { sentence, fields: Vec::new() }
     })?;
-    validate(fields)
+    validate(fields, timestamps)
 }
 
 /// Reads a body of `application/x-www-form-urlencoded`.
-pub fn from_form(body: &[u8]) -> Result<NewPurchase, Refusal> {
+pub fn from_form(body: &[u8], timestamps: Timestamps) -> Result<NewPurchase, Refusal> {
     // What `curl -d '{…}'` sends unless told otherwise.
     if body.trim_ascii_start().starts_with(b"{") {
         let sentence = "The body is JSON, but its Content-Type says that it is a form: \
@@ -53,7 +62,7 @@ pub fn from_form(body: &[u8]) -> Result<NewPurchase, Refusal> {
         sentence: format!("The body is not a valid form: {error}"),
         fields: Vec::new(),
     })?;
-    validate(fields)
+    validate(fields, timestamps)
 }
 
 fn looks_like_a_form(body: &[u8]) -> bool {
@@ -62,7 +71,10 @@ fn looks_like_a_form(body: &[u8]) -> bool {
         .any(|name| body.starts_with(name.as_bytes()))
 }
 
-fn validate(fields: Fields<'_>) -> Result<NewPurchase, Refusal> {
+fn validate(mut fields: Fields<'_>, timestamps: Timestamps) -> Result<NewPurchase, Refusal> {
+    if timestamps == Timestamps::Receiver {
+        fields.timestamp = Given::Missing;
+    }
     let mut faults = Faults::default();
     let username = faults.required("username", text(fields.username, Username::parse));
     let userid = faults.required("userid", text(fields.userid, UserId::parse));

@@ -7,7 +7,16 @@
 
 use std::fmt::Write as _;
 
-use purchase::request::{Refusal, from_form, from_json};
+use purchase::NewPurchase;
+use purchase::request::{self, Refusal, Timestamps};
+
+fn from_json(body: &[u8]) -> Result<NewPurchase, Refusal> {
+    request::from_json(body, Timestamps::Sender)
+}
+
+fn from_form(body: &[u8]) -> Result<NewPurchase, Refusal> {
+    request::from_form(body, Timestamps::Sender)
+}
 
 fn show(refusal: &Refusal) -> String {
     let mut shown = format!("{}\n", refusal.sentence);
@@ -91,4 +100,14 @@ fn json_and_form_state_the_same_purchase() {
 fn bad_utf_8_is_refused() {
     assert!(from_json(b"{\"username\":\"\xff\",\"userid\":\"b\",\"price\":1}").is_err());
     assert!(from_form(b"username=\xff&userid=b&price=1").is_err());
+}
+
+#[test]
+fn the_time_of_a_purchase_is_the_senders_only_where_that_is_allowed() {
+    let body = br#"{"username":"a","userid":"b","price":1,"timestamp":"2026-01-31T12:00:00Z"}"#;
+    assert!(request::from_json(body, Timestamps::Sender).unwrap().timestamp.is_some());
+    assert!(request::from_json(body, Timestamps::Receiver).unwrap().timestamp.is_none());
+    let body = b"username=a&userid=b&price=1&timestamp=soon";
+    assert!(request::from_form(body, Timestamps::Sender).is_err());
+    assert!(request::from_form(body, Timestamps::Receiver).is_ok());
 }

@@ -137,7 +137,7 @@ pub fn decode(event: &Event) -> Result<Purchase, Rejection> {
 }
 
 fn decode_purchase_event(event: &Event) -> Result<Purchase, Rejection> {
-    let new = request::from_json(data(event)?).map_err(|refusal| {
+    let new = request::from_json(data(event)?, request::Timestamps::Sender).map_err(|refusal| {
         let reason = if refusal.fields.is_empty() {
             Reason::Malformed
         } else {
