@@ -1,0 +1,253 @@
+//! SQLite keeps the contract of every port, and its promise in the face of locks and full queues.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at the first surprise"
+)]
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use purchase::event::{Reason, structured};
+use purchase::{
+    AppendError, EventLog, PortError, PurchaseEvent, PurchaseReader, PurchaseWriter, Timestamp,
+};
+use rusqlite::Connection;
+use sqlite::{DeadLetter, Delivery, OpenError, Options, Sqlite};
+use tempfile::TempDir;
+use testkit::{contract, eventually, sample};
+
+struct Fixture {
+    sqlite: Sqlite,
+    path: PathBuf,
+    _folder: TempDir,
+}
+
+fn fixture_with(options: Options) -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.sqlite");
+    Fixture {
+        sqlite: Sqlite::open(&path, options).unwrap(),
+        path,
+        _folder: folder,
+    }
+}
+
+fn fixture() -> Fixture {
+    fixture_with(Options::default())
+}
+
+fn event() -> PurchaseEvent {
+    PurchaseEvent {
+        purchase: sample::purchase("ada"),
+        traceparent: None,
+    }
+}
+
+#[tokio::test]
+async fn sqlite_is_an_event_log() {
+    let fixture = fixture();
+    let log = fixture.sqlite.log();
+    contract::log::run(&log, async || {
+        let events = log.read(0, 100_000).await.unwrap();
+        events
+            .iter()
+            .map(|event| structured::read(event.json.as_bytes()).unwrap())
+            .collect()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sqlite_is_a_purchase_writer() {
+    let fixture = fixture();
+    let store = fixture.sqlite.store();
+    contract::writer::run(&store, &store).await;
+}
+
+#[tokio::test]
+async fn sqlite_is_a_purchase_reader() {
+    let fixture = fixture();
+    let store = fixture.sqlite.store();
+    contract::reader::run(&store, &store).await;
+}
+
+#[tokio::test]
+async fn a_commit_is_synced_in_wal_mode() {
+    let durability = fixture().sqlite.durability().await.unwrap();
+    assert_eq!(
+        (durability.journal_mode.as_str(), durability.synchronous),
+        ("wal", 2)
+    );
+}
+
+#[tokio::test]
+async fn writes_at_the_same_time_share_a_commit() {
+    let fixture = fixture();
+    let log = fixture.sqlite.log();
+    let before = fixture.sqlite.commits();
+    let appends = (0..500).map(|_| log.append(event()));
+    for appended in futures_util::future::join_all(appends).await {
+        appended.unwrap();
+    }
+    let commits = fixture.sqlite.commits() - before;
+    assert!(commits < 50, "{commits} commits for 500 events");
+}
+
+#[tokio::test]
+async fn a_locked_file_says_not_recorded_and_recovers() {
+    let options = Options {
+        busy_timeout: Duration::from_millis(50),
+        ..Options::default()
+    };
+    let fixture = fixture_with(options);
+    let log = fixture.sqlite.log();
+    let lock = Connection::open(&fixture.path).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = log.append(event()).await.unwrap_err();
+    assert!(
+        matches!(error, AppendError::NotRecorded(PortError::Transient(_))),
+        "{error}"
+    );
+    lock.execute_batch("ROLLBACK").unwrap();
+    assert!(log.read(0, 10).await.unwrap().is_empty());
+    log.append(event()).await.unwrap();
+    assert_eq!(log.read(0, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_write_without_acknowledgement_says_unknown_at_its_deadline() {
+    let deadline = Duration::from_millis(50);
+    let fixture = fixture_with(Options {
+        deadline,
+        ..Options::default()
+    });
+    let log = fixture.sqlite.log();
+    let lock = Connection::open(&fixture.path).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let started = Instant::now();
+    let error = log.append(event()).await.unwrap_err();
+    assert!(
+        matches!(error, AppendError::Unknown(PortError::Transient(_))),
+        "{error}"
+    );
+    assert!(started.elapsed() >= deadline);
+    lock.execute_batch("ROLLBACK").unwrap();
+    // It was in the queue, so it happened after all: that is what "unknown" is for.
+    eventually("the append", async || log.read(0, 10).await.unwrap().pop()).await;
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_at_once() {
+    let fixture = fixture_with(Options {
+        queue_max: 2,
+        ..Options::default()
+    });
+    let log = fixture.sqlite.log();
+    let lock = Connection::open(&fixture.path).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // The thread takes what is waiting before it meets the lock: fill the queue until it refuses.
+    let started = Instant::now();
+    let mut waiting = Vec::new();
+    let refused = eventually("a full queue", async || {
+        let log = log.clone();
+        let append = tokio::spawn(async move { log.append(event()).await });
+        match tokio::time::timeout(Duration::from_millis(20), append).await {
+            Ok(refused) => Some(refused.unwrap().unwrap_err()),
+            Err(_) => {
+                waiting.push(());
+                None
+            }
+        }
+    })
+    .await;
+    assert!(
+        matches!(refused, AppendError::NotRecorded(PortError::Transient(_))),
+        "{refused}"
+    );
+    assert!(started.elapsed() < Duration::from_secs(1));
+    lock.execute_batch("ROLLBACK").unwrap();
+    let appended = waiting.len();
+    eventually("the waiting appends", async || {
+        (log.read(0, 10).await.unwrap().len() == appended).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_settled_event_is_gone_and_a_dead_one_is_kept() {
+    let fixture = fixture();
+    let log = fixture.sqlite.log();
+    for _ in 0..3 {
+        log.append(event()).await.unwrap();
+    }
+    let events = log.read(0, 10).await.unwrap();
+    log.settle(vec![events[0].position]).await.unwrap();
+    let letter = DeadLetter {
+        position: events[1].position,
+        json: events[1].json.clone(),
+        reason: Reason::Conflict,
+        detail: "its id is taken".to_owned(),
+        attempts: 1,
+        died_at: Timestamp::EPOCH,
+    };
+    log.bury(letter.clone()).await.unwrap();
+    log.bury(letter.clone()).await.unwrap();
+    assert_eq!(log.read(0, 10).await.unwrap(), [events[2].clone()]);
+    assert_eq!(log.read(events[2].position, 10).await.unwrap(), []);
+    assert_eq!(log.dead_letters(0, 10).await.unwrap(), [letter]);
+    assert_eq!(
+        log.delivery().await.unwrap(),
+        Delivery {
+            waiting: 1,
+            dead_letters: 1
+        }
+    );
+}
+
+#[tokio::test]
+async fn an_append_and_a_record_are_announced() {
+    let fixture = fixture();
+    let (log, store) = (fixture.sqlite.log(), fixture.sqlite.store());
+    log.append(event()).await.unwrap();
+    log.appended().await;
+    store.record_all(vec![sample::purchase("ada")]).await;
+    store.changed().await;
+}
+
+#[tokio::test]
+async fn a_closed_file_holds_everything_and_refuses_more() {
+    let fixture = fixture();
+    let log = fixture.sqlite.log();
+    log.append(event()).await.unwrap();
+    fixture.sqlite.close().await;
+    fixture.sqlite.close().await;
+    let error = log.append(event()).await.unwrap_err();
+    assert!(matches!(error, AppendError::NotRecorded(_)), "{error}");
+    let reopened = Sqlite::open(&fixture.path, Options::default()).unwrap();
+    assert_eq!(reopened.log().read(0, 10).await.unwrap().len(), 1);
+}
+
+#[test]
+fn a_file_of_a_newer_version_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.sqlite");
+    Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    let error = Sqlite::open(&path, Options::default()).unwrap_err();
+    assert!(
+        matches!(error, OpenError::Newer { found: 99, .. }),
+        "{error}"
+    );
+    std::fs::write(
+        &path,
+        "this is no database, it is a text file of some length",
+    )
+    .unwrap();
+    assert!(matches!(
+        Sqlite::open(&path, Options::default()),
+        Err(OpenError::Open { .. })
+    ));
+}

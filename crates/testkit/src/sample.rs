@@ -1,0 +1,50 @@
+//! Purchases to test with.
+
+use purchase::{Item, Price, Purchase, PurchaseId, Stamp, Timestamp, UserId, Username};
+
+/// 2026-01-31T12:00:00.000Z: a time that never changes.
+pub const NOON_MS: i64 = 1_769_860_800_000;
+
+/// User ids that a path, a query language, a regular expression or a filter could take for something else.
+pub const HOSTILE_USER_IDS: [&str; 14] = [
+    "a/b",
+    "a%2Fb",
+    "..%2f",
+    "%",
+    "%00",
+    ".*",
+    "{\"$ne\":null}",
+    "🛒 émoji",
+    "' OR 1=1 --",
+    "a?b#c&d=e+f",
+    "../../etc/passwd",
+    "Zażółć gęślą jaźń",
+    "/",
+    "a;b=c,d",
+];
+
+/// A purchase of `userid` at noon with a fresh id; change what matters with `..`.
+#[must_use]
+pub fn purchase(userid: &str) -> Purchase {
+    at(userid, NOON_MS)
+}
+
+/// A purchase of `userid` at a time in milliseconds since the epoch, with a fresh id.
+#[must_use]
+pub fn at(userid: &str, millis: i64) -> Purchase {
+    let timestamp = Timestamp::from_millis(millis).unwrap();
+    Purchase {
+        id: PurchaseId::random(timestamp, (Stamp::system().random)()),
+        username: Username::parse("Ada Lovelace").unwrap(),
+        userid: UserId::parse(userid).unwrap(),
+        item: Some(Item::parse("tea").unwrap()),
+        price: Price::parse("12.5").unwrap(),
+        timestamp,
+    }
+}
+
+/// A user id that no other test uses, so that tests can share a server.
+#[must_use]
+pub fn fresh_user() -> String {
+    format!("user-{}", purchase("x").id)
+}
