@@ -1,0 +1,16 @@
+//! From the log to the store: what whoever delivers and whoever records have in common, over any log, store or transport.
+//!
+//! [`deliver`] brings one event to a sink by the rules of the Knative KafkaSource: what is retried, how long, and what becomes
+//! a dead letter. [`Recorder`] sits behind the sink and turns many deliveries at once into few writes.
+//!
+//! Invariant: an event is settled only by a sink's success or by a verdict that no repetition can change.
+
+mod backoff;
+mod deliver;
+mod recorder;
+mod verdict;
+
+pub use backoff::{Backoff, Policy};
+pub use deliver::{Dead, Outcome, REASON_HEADER, Sink, SinkError, deliver};
+pub use recorder::{RecordError, Recorder, RecorderOptions};
+pub use verdict::Verdict;
