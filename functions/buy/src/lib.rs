@@ -1,0 +1,29 @@
+//! buy: takes a purchase from a client and puts it into the log.
+//!
+//! Invariant: 201 is said only after the log acknowledged the event durably. Whatever else happens, the client learns whether
+//! its purchase was not recorded or may have been, and under which id.
+//!
+//! It does not know where purchases are stored.
+
+mod buy;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::post;
+use purchase::{EventLog, Stamp};
+
+/// What buy answers, for whoever asks it something else.
+pub const HINT: &str = "POST /buy";
+
+/// What buy needs.
+#[derive(Clone)]
+pub struct Buy {
+    pub log: Arc<dyn EventLog>,
+    pub stamp: Stamp,
+}
+
+/// The routes.
+pub fn routes(buy: Buy) -> Router {
+    Router::new().route("/buy", post(buy::buy)).with_state(buy)
+}
