@@ -1,0 +1,109 @@
+// The two public routes. Knows HTTP and nothing of the page. Paths are relative, so the page works behind any prefix.
+
+// Longer than the gateway's own deadline: its answer says more than our giving up.
+const DEADLINE_MS = 75_000;
+const PAGE_SIZE = 50;
+
+/** A request that did not do what was asked; `fields` maps a field's name to its message. */
+export class Refusal extends Error {
+  constructor(message, { status = 0, fields = new Map(), recorded = "unknown" } = {}) {
+    super(message);
+    this.status = status;
+    this.fields = fields;
+    this.recorded = recorded;
+  }
+}
+
+/** One key per intent: whoever repeats a request with its key never buys twice. */
+export function freshKey() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  // Browsers offer randomUUID only to https and localhost; getRandomValues works everywhere.
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+/** Resolves to the purchase as recorded; rejects with a Refusal. */
+export async function buy(order, key) {
+  const response = await send("buy", {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "Idempotency-Key": `"${key}"` },
+    body: JSON.stringify(order),
+  });
+  if (response.status !== 201) throw await refusal(response);
+  const { purchase } = await json(response);
+  return purchase;
+}
+
+/** The newest purchases of a user: `{purchases, next}`, `next` being the address of the older ones or null. */
+export const list = (userid, signal) => page(`${address(userid)}?limit=${PAGE_SIZE}`, { signal });
+
+export const older = (next, signal) => page(next, { signal });
+
+/** As `list`, but the answer waits up to ten seconds until purchase `id` is in it: `{purchases, next, contains}`. */
+export const listWith = (userid, id, signal) =>
+  page(`${address(userid)}?contains=${encodeURIComponent(id)}&limit=${PAGE_SIZE}`, { headers: { Prefer: "wait=10" }, signal });
+
+async function page(url, options) {
+  const response = await send(url, options);
+  if (response.status !== 200) throw await refusal(response);
+  const purchases = await json(response);
+  if (!Array.isArray(purchases)) throw new Refusal("The answer is not a list of purchases.", { status: response.status });
+  return {
+    purchases,
+    next: nextPage(response.headers.get("Link"), response.url),
+    contains: response.headers.get("Contains")?.trim() === "true",
+  };
+}
+
+function address(userid) {
+  try {
+    return `getAllUserBuys/${encodeURIComponent(userid)}`;
+  } catch {
+    throw new Refusal("This user ID has characters that cannot be sent.");
+  }
+}
+
+async function send(url, options) {
+  const deadline = AbortSignal.timeout(DEADLINE_MS);
+  const signal = options.signal && AbortSignal.any ? AbortSignal.any([options.signal, deadline]) : (options.signal ?? deadline);
+  try {
+    return await fetch(url, { ...options, signal, credentials: "same-origin" });
+  } catch (cause) {
+    if (cause.name === "AbortError") throw cause;
+    throw new Refusal("The connection broke before an answer arrived.");
+  }
+}
+
+async function json(response) {
+  try {
+    return await response.json();
+  } catch (cause) {
+    if (cause.name === "AbortError") throw cause;
+    throw new Refusal("The answer broke off or could not be read.", { status: response.status });
+  }
+}
+
+async function refusal(response) {
+  const problem = await response.json().catch(() => null);
+  const fields = new Map();
+  if (Array.isArray(problem?.errors)) {
+    for (const { field, message } of problem.errors) fields.set(String(field), String(message));
+  }
+  return new Refusal(problem?.error ?? problem?.title ?? `The server answered ${response.status}.`, {
+    status: response.status,
+    fields,
+    // A refusal by the client's fault recorded nothing; a failure that says nothing may have recorded it.
+    recorded: problem?.recorded ?? (response.status >= 500 ? "unknown" : "no"),
+  });
+}
+
+/** The target of rel="next" in a Link header (RFC 8288), resolved against the address that was asked. */
+export function nextPage(link, base) {
+  for (const [, target, parameters] of (link ?? "").matchAll(/<([^>]*)>((?:\s*;[^,<]*)*)/g)) {
+    if (/;\s*rel\s*=\s*"?(?:[^";]*\s)?next(?:\s[^";]*)?"?\s*(?:;|$)/i.test(parameters)) return new URL(target, base).href;
+  }
+  return null;
+}

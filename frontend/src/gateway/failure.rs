@@ -1,0 +1,90 @@
+//! Why there is no answer of the upstream to pass on, and what the client is told.
+
+use std::error::Error;
+
+use axum::BoxError;
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
+use hyper_util::client::legacy;
+use serve::Problem;
+
+use super::paced::Stalled;
+
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// No connection: the upstream has seen nothing of the request.
+    Unreachable(BoxError),
+    /// The connection broke, or carried something that is not HTTP, before the head of an answer.
+    Broken(BoxError),
+    /// No head of an answer in time.
+    Late,
+    /// The client stopped sending its own body.
+    ClientStalled,
+}
+
+impl Failure {
+    pub(super) fn of(error: legacy::Error) -> Self {
+        if error.is_connect() {
+            Self::Unreachable(error.into())
+        } else if caused_by_stall(&error) {
+            Self::ClientStalled
+        } else {
+            Self::Broken(error.into())
+        }
+    }
+
+    /// The request could not be put into words for the upstream, so it was not sent.
+    pub(super) fn unsendable(error: http::Error) -> Self {
+        Self::Unreachable(error.into())
+    }
+
+    /// The answer. To a purchase it says whether the purchase may have been recorded: `recorded` is `no` or `unknown`.
+    pub(super) fn problem(self, buys: bool) -> Problem {
+        let (status, recorded, what, cause) = match self {
+            Self::Unreachable(cause) => (
+                StatusCode::BAD_GATEWAY,
+                "no",
+                "The service cannot be reached.",
+                Some(cause),
+            ),
+            Self::Broken(cause) => (
+                StatusCode::BAD_GATEWAY,
+                "unknown",
+                "The service closed the connection before it answered.",
+                Some(cause),
+            ),
+            Self::Late => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "unknown",
+                "The service did not answer in time.",
+                None,
+            ),
+            Self::ClientStalled => (
+                StatusCode::REQUEST_TIMEOUT,
+                "unknown",
+                "The request stopped arriving.",
+                None,
+            ),
+        };
+        let then = match (buys, recorded) {
+            (false, _) => "Try again in a moment.",
+            (true, "no") => "The purchase was not recorded: try again in a moment.",
+            (true, _) => {
+                "The purchase may or may not be recorded: repeat the request with the same Idempotency-Key."
+            }
+        };
+        let mut problem = Problem::new(status, format!("{what} {then}"))
+            .header(RETRY_AFTER, HeaderValue::from_static("1"));
+        if buys {
+            problem = problem.member("recorded", recorded);
+        }
+        match cause {
+            Some(cause) => problem.because(cause),
+            None => problem,
+        }
+    }
+}
+
+fn caused_by_stall(error: &(dyn Error + 'static)) -> bool {
+    error.is::<Stalled>() || error.source().is_some_and(caused_by_stall)
+}

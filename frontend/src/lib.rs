@@ -1,0 +1,51 @@
+//! The page of User Buy List and the gateway to its two public routes.
+//!
+//! [`routes`] is the whole public surface: the page, `/buy`, `/getAllUserBuys/{*userid}`, and both again under `/api`.
+//! Nothing else of an upstream can be reached through it. The upstreams are routers: the embedded product passes the
+//! functions themselves, the standalone gateway passes [`gateway::forward`].
+//!
+//! It does not parse, validate or change a purchase: requests and answers pass as they are.
+
+pub mod config;
+pub mod gateway;
+mod page;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::any;
+use serve::TraceParent;
+use tower::ServiceExt;
+
+/// What an unknown address is told.
+pub const HINT: &str = "GET / (the page), POST /buy and GET /getAllUserBuys/{userid}";
+
+/// The page and the public routes, each handed to its upstream: `/buy` to `buy`, `/getAllUserBuys/{*userid}` to `query`.
+pub fn routes(buy: Router, query: Router) -> Router {
+    let public = Router::new()
+        .route("/buy", any(hand_over).with_state(buy))
+        .route(
+            "/getAllUserBuys/{*userid}",
+            any(hand_over).with_state(query),
+        );
+    page::routes().merge(public.clone()).nest("/api", public)
+}
+
+/// Gives the request to another router as if it had just arrived there.
+///
+/// axum keeps the captures of a route in the request's extensions and adds those of the next router to them, so a handler
+/// that expects one path parameter would find two. Only what the upstream is meant to know goes along.
+async fn hand_over(State(upstream): State<Router>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let trace = parts.extensions.remove::<TraceParent>();
+    parts.extensions.clear();
+    if let Some(trace) = trace {
+        parts.extensions.insert(trace);
+    }
+    let request = Request::from_parts(parts, Body::new(body));
+    upstream
+        .oneshot(request)
+        .await
+        .unwrap_or_else(|never| match never {})
+}
