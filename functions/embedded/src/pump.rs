@@ -1,0 +1,233 @@
+//! The pump: takes events from the log and delivers them to storer, by the rules of the KafkaSource, unordered.
+//!
+//! Invariant: an event is settled only after storer's success, and buried only together with its removal from the log. What
+//! is neither is delivered again after a restart; storer knows a repetition when it sees one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use delivery::{Backoff, Dead, Outcome, Policy, Sink, deliver};
+use purchase::Timestamp;
+use purchase::event::structured;
+use sqlite::{DeadLetter, LoggedEvent, SqliteLog};
+use tokio::sync::oneshot;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
+
+use crate::counters::Counters;
+
+/// Events on their way at the same time; storer groups them into few writes. The rest waits in the log, which costs nothing.
+const IN_FLIGHT_MAX: usize = 256;
+/// How often delivered events are removed from the log. Sooner would cost a sync per purchase; later means more repetitions
+/// after a kill.
+const SETTLE_PAUSE: Duration = Duration::from_secs(1);
+/// How long a stop waits for the log to empty. What is left is delivered at the next start.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// Linear as our KafkaSource manifest has it, but never long: the store is on the same disk, and nobody wants to wait two
+/// minutes after it recovered. 24 hours in all.
+const BACKOFF: Backoff = Backoff {
+    policy: Policy::Linear,
+    delay: Duration::from_millis(100),
+    retries: 43_220,
+    ceiling: Some(Duration::from_secs(2)),
+};
+
+/// A running pump.
+pub(crate) struct Pump {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Pump {
+    pub(crate) fn start(
+        log: SqliteLog,
+        sink: impl Sink + 'static,
+        now: fn() -> Timestamp,
+        counters: Counters,
+    ) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let courier = Arc::new(Courier {
+            log: log.clone(),
+            sink: Box::new(sink),
+            now,
+            counters,
+        });
+        let rounds = Rounds {
+            log,
+            courier,
+            position: 0,
+            behind: true,
+            on_their_way: JoinSet::new(),
+            delivered: Vec::new(),
+        };
+        Self {
+            stop,
+            task: tokio::spawn(rounds.run(stopped)),
+        }
+    }
+
+    /// Delivers what is in the log, as long as that takes no longer than five seconds, and ends.
+    pub(crate) async fn stop(self) {
+        drop(self.stop);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the pump ended early; the rest is delivered at the next start");
+        }
+    }
+}
+
+/// Where the pump is in the log.
+struct Rounds {
+    log: SqliteLog,
+    courier: Arc<Courier>,
+    /// Everything up to here was taken.
+    position: i64,
+    /// Whether the log may hold more than was taken.
+    behind: bool,
+    on_their_way: JoinSet<i64>,
+    /// Confirmed by storer and not yet removed from the log.
+    delivered: Vec<i64>,
+}
+
+impl Rounds {
+    async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
+        let mut tick = interval(SETTLE_PAUSE);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut read_failed = false;
+        loop {
+            if self.behind && !read_failed {
+                read_failed = !self.take().await;
+            }
+            tokio::select! {
+                () = self.log.appended() => self.behind = true,
+                Some(ended) = self.on_their_way.join_next() => self.arrived(ended),
+                _ = tick.tick() => {
+                    read_failed = false;
+                    self.settle().await;
+                }
+                _ = &mut stopped => break,
+            }
+        }
+        self.drain().await;
+    }
+
+    async fn drain(mut self) {
+        let deadline = Instant::now() + DRAIN_MAX;
+        let empty = async {
+            while (self.behind && self.take().await) || !self.on_their_way.is_empty() {
+                if let Some(ended) = self.on_their_way.join_next().await {
+                    self.arrived(ended);
+                }
+            }
+        };
+        if timeout_at(deadline, empty).await.is_err() {
+            let left = self.on_their_way.len();
+            tracing::warn!(
+                left,
+                "not everything was delivered; it is at the next start"
+            );
+        }
+        self.on_their_way.shutdown().await;
+        self.settle().await;
+    }
+
+    /// Takes as many events as there is room for; says whether the log could be read.
+    async fn take(&mut self) -> bool {
+        let room = IN_FLIGHT_MAX - self.on_their_way.len();
+        if room == 0 {
+            return true;
+        }
+        let events = match self.log.read(self.position, room).await {
+            Ok(events) => events,
+            Err(error) => {
+                tracing::warn!(%error, "cannot read the log; trying again");
+                return false;
+            }
+        };
+        self.behind = events.len() == room;
+        for event in events {
+            self.position = event.position;
+            self.on_their_way
+                .spawn(Arc::clone(&self.courier).bring(event));
+        }
+        true
+    }
+
+    fn arrived(&mut self, ended: Result<i64, JoinError>) {
+        match ended {
+            Ok(position) => self.delivered.push(position),
+            Err(error) => {
+                tracing::error!(%error, "a delivery ended early; it is repeated at the next start");
+            }
+        }
+    }
+
+    async fn settle(&mut self) {
+        if self.delivered.is_empty() {
+            return;
+        }
+        match self.log.settle(self.delivered.clone()).await {
+            Ok(()) => self.delivered.clear(),
+            Err(error) => {
+                tracing::warn!(%error, "cannot remove delivered events from the log; trying again");
+            }
+        }
+    }
+}
+
+/// Brings single events to storer.
+struct Courier {
+    log: SqliteLog,
+    sink: Box<dyn Sink>,
+    now: fn() -> Timestamp,
+    counters: Counters,
+}
+
+impl Courier {
+    /// Ends when the event is stored or buried; gives its position.
+    async fn bring(self: Arc<Self>, logged: LoggedEvent) -> i64 {
+        let position = logged.position;
+        let outcome = match structured::read(logged.json.as_bytes()) {
+            Ok(event) => deliver(&*self.sink, &event, &BACKOFF).await,
+            Err(rejection) => {
+                let (reason, detail) = (rejection.reason, rejection.detail);
+                Outcome::Dead(Dead {
+                    reason,
+                    detail,
+                    attempts: 0,
+                })
+            }
+        };
+        match outcome {
+            Outcome::Delivered => {
+                self.counters.delivered.inc();
+            }
+            Outcome::Dead(dead) => self.bury(logged, dead).await,
+        }
+        position
+    }
+
+    /// Not given up: an event that is neither stored nor buried would be lost.
+    async fn bury(&self, logged: LoggedEvent, dead: Dead) {
+        let letter = DeadLetter {
+            position: logged.position,
+            json: logged.json,
+            reason: dead.reason,
+            detail: dead.detail,
+            attempts: dead.attempts,
+            died_at: (self.now)(),
+        };
+        let (position, reason) = (letter.position, letter.reason.as_str());
+        tracing::error!(
+            position,
+            reason,
+            detail = letter.detail,
+            "an event cannot be stored; it is kept as a dead letter"
+        );
+        while let Err(error) = self.log.bury(letter.clone()).await {
+            tracing::warn!(%error, position, "cannot keep a dead letter; trying again");
+            sleep(SETTLE_PAUSE).await;
+        }
+        self.counters.dead_letters.inc();
+    }
+}

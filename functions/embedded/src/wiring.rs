@@ -1,0 +1,185 @@
+//! Puts everything together, and takes it apart in the order in which nothing is lost.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use buy::Buy;
+use delivery::{Recorder, RecorderOptions};
+use purchase::Stamp;
+use query::Query;
+use serve::{App, Limits, Metrics};
+use sqlite::{OpenError, Options, Sqlite};
+use storer::Storer;
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::config::Config;
+use crate::counters::Counters;
+use crate::data_dir::{DataDir, DataDirError};
+use crate::greeting::{Place, greeting};
+use crate::listeners::{ListenError, Listener, Listeners};
+use crate::pump::Pump;
+use crate::ready::Database;
+use crate::router_sink::RouterSink;
+
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+}
+
+/// The running product.
+pub struct Embedded {
+    page: SocketAddr,
+    functions: [(&'static str, Place); 3],
+    data_dir: DataDir,
+    sqlite: Sqlite,
+    pump: Pump,
+    servers: Servers,
+}
+
+impl Embedded {
+    /// Opens the data, starts the pump and listens.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let data_dir = DataDir::take(&config.data_dir)?;
+        let sqlite = Sqlite::open(&data_dir.database(), Options::default())?;
+        let listeners = Listeners::bind(&config).await?;
+        let metrics = Metrics::new();
+        let counters = Counters::register(&metrics, sqlite.clone());
+
+        let stamp = Stamp::system();
+        let buy = buy::routes(Buy {
+            log: Arc::new(sqlite.log()),
+            stamp,
+        });
+        let recorder = Recorder::start(Arc::new(sqlite.store()), RecorderOptions::default());
+        let storer = storer::routes(Storer { recorder, stamp });
+        let query = Query::new(Arc::new(sqlite.store()));
+        let lists = query::public_routes(query.clone());
+        let page = frontend::routes(buy.clone(), lists.clone());
+
+        let app = |name, hint, routes| {
+            let app = App::new(name, hint, routes)
+                .ready(Arc::new(Database(sqlite.clone())))
+                .metrics(metrics.clone())
+                .max_in_flight(config.http.max_in_flight);
+            if config.http.metrics_on_main_port {
+                app.expose_metrics().build()
+            } else {
+                app.build()
+            }
+        };
+        let storer = app("storer", storer::HINT, storer);
+        let pump = Pump::start(
+            sqlite.log(),
+            RouterSink(storer.clone()),
+            stamp.now,
+            counters,
+        );
+
+        let mut servers = Servers::new(&config);
+        let address = listeners.page.address;
+        servers.serve(listeners.page, app("page", frontend::HINT, page));
+        let functions = [
+            // Lists too, as buy has them in a cluster, where it forwards to query.
+            (
+                "buy",
+                listeners.buy,
+                app("buy", buy::HINT, buy.merge(lists)),
+            ),
+            ("storer", listeners.storer, storer),
+            (
+                "query",
+                listeners.query,
+                app("query", query::HINT, query::routes(query)),
+            ),
+        ]
+        .map(|(name, listener, app)| {
+            let place = listener.map(|listener| {
+                let address = listener.address;
+                servers.serve(listener, app);
+                address
+            });
+            (name, place)
+        });
+        if let Some(listener) = listeners.metrics {
+            servers.serve(listener, metrics.routes());
+        }
+        Ok(Self {
+            page: address,
+            functions,
+            data_dir,
+            sqlite,
+            pump,
+            servers,
+        })
+    }
+
+    /// What to tell the person who started it.
+    #[must_use]
+    pub fn greeting(&self) -> String {
+        greeting(self.data_dir.path(), self.page, &self.functions)
+    }
+
+    /// Lets requests in flight finish, delivers what is in the log, closes the file.
+    pub async fn stop(self) {
+        self.servers.stop().await;
+        self.pump.stop().await;
+        self.sqlite.close().await;
+        drop(self.data_dir);
+    }
+}
+
+/// The accept loops, one per address.
+struct Servers {
+    limits: Limits,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Servers {
+    fn new(config: &Config) -> Self {
+        let limits = Limits {
+            drain_delay: config.http.drain_delay,
+            ..Limits::default()
+        };
+        Self {
+            limits,
+            stop: watch::Sender::new(false),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    fn serve(&mut self, listener: Listener, app: Router) {
+        let mut stop = self.stop.subscribe();
+        let limits = self.limits;
+        self.tasks.spawn(async move {
+            let stopped = async {
+                // An error means that the sender is gone, which is a stop too.
+                let _ = stop.wait_for(|stop| *stop).await;
+            };
+            let drained = serve::run(listener.socket, app, limits, stopped).await;
+            if drained.dropped > 0 {
+                tracing::warn!(
+                    connections = drained.dropped,
+                    "connections were dropped at the stop"
+                );
+            }
+        });
+    }
+
+    async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a server failed");
+            }
+        }
+    }
+}
