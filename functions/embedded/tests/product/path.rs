@@ -1,0 +1,220 @@
+//! One purchase, all the way, through every door of the process.
+
+use serde_json::{Value, json};
+use testkit::app::client;
+use testkit::oracle::{self, Intent, Oracle, Outcome};
+use testkit::{eventually, sample};
+
+use crate::product::{Folder, Product};
+
+async fn post(url: &str, key: Option<&str>, body: &Value) -> (u16, Value) {
+    let mut request = client()
+        .post(url)
+        .header("content-type", "application/json")
+        .body(body.to_string());
+    if let Some(key) = key {
+        request = request.header("idempotency-key", key);
+    }
+    let answer = request.send().await.unwrap();
+    let status = answer.status().as_u16();
+    (
+        status,
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap(),
+    )
+}
+
+#[tokio::test]
+async fn hostile_user_ids_buy_and_list_exactly_through_every_door() {
+    let folder = Folder::new();
+    let product = Product::start(&folder).await;
+    for door in [
+        &product.page,
+        &format!("{}/api", product.page),
+        &product.buy,
+    ] {
+        for userid in sample::HOSTILE_USER_IDS {
+            let item = format!("item of {userid} through {door}");
+            let body = json!({"username": "Ada", "userid": userid, "item": item, "price": 0.1});
+            let request = client()
+                .post(format!("{door}/buy"))
+                .header("content-type", "application/json")
+                .body(body.to_string());
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), 201);
+            let location = answer.headers()["location"].to_str().unwrap().to_owned();
+            let list = eventually("the purchase in the list", async || {
+                let list = raw_get(door, &location).await;
+                list.iter()
+                    .any(|purchase| purchase["item"] == item.as_str())
+                    .then_some(list)
+            })
+            .await;
+            assert!(
+                list.iter().all(|purchase| purchase["userid"] == userid),
+                "{userid}"
+            );
+        }
+    }
+    let said = product.stop().await;
+    assert_eq!(folder.count("dead_letters"), 0, "{said}");
+}
+
+/// A GET whose path no URL parser has touched: `..%2f` must arrive as it is.
+async fn raw_get(door: &str, path: &str) -> Vec<Value> {
+    let (address, prefix) = match door.trim_start_matches("http://").split_once('/') {
+        Some((address, prefix)) => (address, format!("/{prefix}")),
+        None => (door.trim_start_matches("http://"), String::new()),
+    };
+    let request = format!("GET {prefix}{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let answer = testkit::raw::exchange(address.parse().unwrap(), request.as_bytes()).await;
+    let answer = String::from_utf8(answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    serde_json::from_str::<Vec<Value>>(body).unwrap()
+}
+
+#[tokio::test]
+async fn the_same_key_again_is_the_same_purchase_later_at_once_and_after_a_restart() {
+    let folder = Folder::new();
+    let product = Product::start(&folder).await;
+    let oracle = Oracle::default();
+    let client = client();
+    let intent = Intent::new("ada", true);
+    let first = oracle.buy(&client, &product.page, &intent).await;
+    assert!(matches!(first, Outcome::Accepted(_)));
+    eventually("the purchase in the list", async || {
+        oracle::list(&client, &product.page, "ada").await.pop()
+    })
+    .await;
+    let original = oracle::list(&client, &product.page, "ada").await;
+    // Two seconds are part of the claim: a later time of purchase must not make it another one.
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!(oracle.buy(&client, &product.buy, &intent).await, first);
+    let at_once = (0..50).map(|_| oracle.buy(&client, &product.buy, &intent));
+    for outcome in futures_util::future::join_all(at_once).await {
+        assert_eq!(outcome, first);
+    }
+    product.stop().await;
+    let product = Product::start(&folder).await;
+    assert_eq!(oracle.buy(&client, &product.page, &intent).await, first);
+    // Another key behind it in the log: when that is listed, the repetitions have been delivered.
+    let last = Intent::new("bob", true);
+    oracle.buy(&client, &product.page, &last).await;
+    eventually("the last purchase", async || {
+        oracle::list(&client, &product.page, "bob").await.pop()
+    })
+    .await;
+    assert_eq!(
+        oracle::list(&client, &product.page, "ada").await,
+        original,
+        "the first one stands"
+    );
+    product.stop().await;
+    assert_eq!(folder.count("log"), 0);
+    assert_eq!(folder.count("dead_letters"), 0);
+    assert_eq!(folder.count("purchases"), 2);
+}
+
+#[tokio::test]
+async fn a_client_that_waits_is_told_when_its_purchase_is_listed() {
+    let folder = Folder::new();
+    let product = Product::start(&folder).await;
+    let body = json!({"username": "Ada", "userid": "ada", "item": "tea", "price": "12.50"});
+    let (status, answer) = post(&format!("{}/buy", product.page), None, &body).await;
+    assert_eq!((status, &answer["purchase"]["price"]), (201, &json!(12.5)));
+    let id = answer["purchase"]["id"].as_str().unwrap();
+    let url = format!("{}/getAllUserBuys/ada?contains={id}&limit=50", product.page);
+    let answer = client()
+        .get(url)
+        .header("prefer", "wait=10")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.headers()["contains"], "true");
+    assert_eq!(answer.headers()["preference-applied"], "wait=10");
+    let list: Vec<Value> = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    assert_eq!(list[0]["id"], id);
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_stored_is_kept_as_a_dead_letter_and_nothing_waits_behind_it() {
+    let folder = Folder::new();
+    let product = Product::start(&folder).await;
+    let client = client();
+    // The id that the keyed purchase below will get is taken by other content: an impossible thing, made by hand.
+    let body = json!({"username": "Ada", "userid": "ada", "item": "tea", "price": 1});
+    let (_, direct) = post(&format!("{}/purchases", product.storer), Some("k"), &body).await;
+    let id = direct["purchase"]["id"].as_str().unwrap();
+    folder
+        .open_database()
+        .execute("UPDATE purchases SET item = 'coffee' WHERE id = ?1", [id])
+        .unwrap();
+    let broken = "INSERT INTO log (event) VALUES ('{\"specversion\":\"1.0\"}'), ('no json')";
+    folder.open_database().execute_batch(broken).unwrap();
+    let (status, answer) = post(&format!("{}/buy", product.buy), Some("k"), &body).await;
+    assert_eq!((status, answer["purchase"]["id"].as_str()), (201, Some(id)));
+    let oracle = Oracle::default();
+    oracle
+        .buy(&client, &product.buy, &Intent::new("bob", false))
+        .await;
+    eventually("the purchase behind them", async || {
+        oracle::list(&client, &product.page, "bob").await.pop()
+    })
+    .await;
+    product.stop().await;
+    let letters: Vec<(String, String)> = folder
+        .open_database()
+        .prepare("SELECT reason, event FROM dead_letters ORDER BY position")
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let reasons: Vec<_> = letters.iter().map(|(reason, _)| reason.as_str()).collect();
+    assert_eq!(reasons, ["malformed", "malformed", "conflict"]);
+    assert_eq!(letters[1].1, "no json", "the original bytes are kept");
+    assert!(letters[2].1.contains(id));
+}
+
+#[tokio::test]
+async fn while_the_file_is_locked_nothing_is_promised_and_afterwards_nothing_is_missing() {
+    let folder = Folder::new();
+    let product = Product::start(&folder).await;
+    let client = client();
+    let oracle = Oracle::default();
+    let before = Intent::new("ada", true);
+    oracle.buy(&client, &product.buy, &before).await;
+    let lock = folder.open_database();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let during = Intent::new("ada", true);
+    let started = std::time::Instant::now();
+    assert_eq!(
+        oracle.buy(&client, &product.buy, &during).await,
+        Outcome::NotRecorded
+    );
+    assert!(started.elapsed() < std::time::Duration::from_secs(5));
+    let ready = client
+        .get(format!("{}/ready", product.page))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(ready.status(), 503);
+    lock.execute_batch("ROLLBACK").unwrap();
+    let again = eventually("a purchase after the lock", async || {
+        let outcome = oracle.buy(&client, &product.buy, &during).await;
+        matches!(outcome, Outcome::Accepted(_)).then_some(outcome)
+    })
+    .await;
+    let Outcome::Accepted(id) = again else {
+        unreachable!()
+    };
+    eventually("the purchase in the list", async || {
+        let list = oracle::list(&client, &product.page, "ada").await;
+        list.iter().any(|purchase| purchase.id == id).then_some(())
+    })
+    .await;
+    let verdict = oracle.judge(&[oracle::list(&client, &product.page, "ada").await]);
+    assert!(verdict.is_kept(), "{verdict:#?}");
+    product.stop().await;
+}
