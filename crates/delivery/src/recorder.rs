@@ -97,11 +97,24 @@ async fn write_batches(
             replies.push((next.reply, next.purchases.len()));
             batch.extend(next.purchases);
         }
-        let writer = Arc::clone(&writer);
-        // A task of its own, so that a panic in a driver costs one batch and not the recorder.
-        let Ok(recorded) = tokio::spawn(async move { writer.record_all(batch).await }).await else {
-            tracing::error!("the store panicked while it wrote a batch");
-            continue;
+        let (writer, length) = (Arc::clone(&writer), batch.len());
+        // A task of its own, so that a panic in a driver costs one batch and not the recorder. Without their replies the
+        // deliveries of a failed batch learn that it is not known what was written.
+        let recorded = match tokio::spawn(async move { writer.record_all(batch).await }).await {
+            Ok(recorded) if recorded.len() == length => recorded,
+            Ok(recorded) => {
+                let answers = recorded.len();
+                tracing::error!(
+                    length,
+                    answers,
+                    "the store did not answer for each purchase of a batch"
+                );
+                continue;
+            }
+            Err(error) => {
+                tracing::error!(%error, "the store panicked while it wrote a batch");
+                continue;
+            }
         };
         let mut recorded = recorded.into_iter();
         for (reply, length) in replies {

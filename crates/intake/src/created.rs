@@ -25,11 +25,20 @@ struct Created<'a> {
 /// 201 with the purchase, and the address of the list that it is on.
 #[must_use]
 pub fn created(purchase: &Purchase) -> Response {
-    let userid = utf8_percent_encode(purchase.userid.as_str(), PATH_PART);
-    let location = format!("/getAllUserBuys/{userid}");
     let body = Created {
         message: "Purchase recorded",
         purchase: purchase.into(),
     };
-    (StatusCode::CREATED, [(LOCATION, location)], Json(body)).into_response()
+    (
+        StatusCode::CREATED,
+        [(LOCATION, list_of(purchase))],
+        Json(body),
+    )
+        .into_response()
+}
+
+/// The path of the list that a purchase is on.
+pub(crate) fn list_of(purchase: &Purchase) -> String {
+    let userid = utf8_percent_encode(purchase.userid.as_str(), PATH_PART);
+    format!("/getAllUserBuys/{userid}")
 }

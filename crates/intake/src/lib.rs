@@ -5,6 +5,8 @@
 
 mod created;
 mod intake;
+mod unconfirmed;
 
 pub use created::created;
 pub use intake::{BODY_BYTES_MAX, Intake};
+pub use unconfirmed::{Unconfirmed, unconfirmed};

@@ -110,7 +110,7 @@ pub enum KeyError {
     #[error("must be printable ASCII, such as a UUID")]
     NotAscii,
     /// An opening quote that is not closed, or a stray quote or backslash within quotes.
-    #[error("is quoted but not a valid quoted string: use \"key\" or plain key")]
+    #[error("must be plain, or a quoted string in which every \" and \\ has a \\ before it")]
     Quoting,
 }
 

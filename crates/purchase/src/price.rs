@@ -31,8 +31,13 @@ pub struct Price {
 /// Why a price is not acceptable. Reads on from the word "price".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum PriceError {
-    /// Not a decimal number, or not above zero.
-    #[error("must be a number above zero, such as 12.5")]
+    /// Not written as `[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?`.
+    #[error(
+        "must be a plain number such as 12.5: digits with a point, without sign, comma or currency"
+    )]
+    NotPlain,
+    /// Zero or below.
+    #[error("must be above zero")]
     NotPositive,
     /// More than [`INTEGER_DIGITS_MAX`] digits before the decimal point.
     #[error("must be at most 999999999999999")]
@@ -52,10 +57,8 @@ impl Price {
     /// Today's rule: `[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?`, above 0, at most 999999999999999, at most 15 significant digits and 6
     /// decimals. Surrounding white space is trimmed. The rule is about the value: `1.50000000` is 1.5 and fine.
     pub fn parse(text: &str) -> Result<Self, PriceError> {
-        let decimal = Decimal::scan(text.trim())
-            .filter(|decimal| !decimal.negative)
-            .ok_or(PriceError::NotPositive)?;
-        if decimal.digits.is_empty() {
+        let decimal = Decimal::scan(text.trim()).ok_or(PriceError::NotPlain)?;
+        if decimal.negative || decimal.digits.is_empty() {
             return Err(PriceError::NotPositive);
         }
         let length = decimal.digits.len();
@@ -63,7 +66,9 @@ impl Price {
             return Err(PriceError::TooLarge);
         }
         if decimal.exponent < -DECIMALS_MAX {
-            return Err(PriceError::TooManyDecimals(-decimal.exponent));
+            return Err(PriceError::TooManyDecimals(
+                decimal.exponent.saturating_neg(),
+            ));
         }
         if length > SIGNIFICANT_DIGITS_MAX {
             return Err(PriceError::TooManyDigits(length));
@@ -240,24 +245,24 @@ mod tests {
 
     #[test]
     fn prices_out_of_bounds_say_which_bound() {
-        use PriceError::{NotPositive, TooLarge, TooManyDecimals, TooManyDigits};
+        use PriceError::{NotPlain, NotPositive, TooLarge, TooManyDecimals, TooManyDigits};
         for (text, error) in [
             ("0", NotPositive),
             ("0.0000000", NotPositive),
             ("0e999999999999", NotPositive),
             ("-1", NotPositive),
-            ("+1", NotPositive),
-            ("NaN", NotPositive),
-            ("Infinity", NotPositive),
-            ("0x10", NotPositive),
-            ("1.", NotPositive),
-            (".5", NotPositive),
-            ("1,5", NotPositive),
-            ("1e", NotPositive),
-            ("1e+", NotPositive),
-            ("1 000", NotPositive),
-            ("١٢", NotPositive),
-            ("", NotPositive),
+            ("+1", NotPlain),
+            ("NaN", NotPlain),
+            ("Infinity", NotPlain),
+            ("0x10", NotPlain),
+            ("1.", NotPlain),
+            (".5", NotPlain),
+            ("1,5", NotPlain),
+            ("1e", NotPlain),
+            ("1e+", NotPlain),
+            ("1 000", NotPlain),
+            ("١٢", NotPlain),
+            ("", NotPlain),
             ("1e400", TooLarge),
             ("1e99999999999999999999", TooLarge),
             ("1000000000000000", TooLarge),
@@ -265,6 +270,7 @@ mod tests {
             ("999999999999999.5", TooManyDigits(16)),
             ("0.1234567", TooManyDecimals(7)),
             ("1e-400", TooManyDecimals(400)),
+            ("0.1e-2147483648", TooManyDecimals(i32::MAX)),
             ("1234567890.123456", TooManyDigits(16)),
         ] {
             assert_eq!(Price::parse(text), Err(error), "{text}");

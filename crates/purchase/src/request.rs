@@ -8,12 +8,18 @@ use crate::purchase::NewPurchase;
 use crate::text::{Item, TextError, UserId, Username};
 use crate::timestamp::Timestamp;
 
-/// Why a body states no purchase: a sentence for the client, and what is wrong with each field.
+/// Why a body states no purchase.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{sentence}")]
-pub struct Refusal {
-    pub sentence: String,
-    pub fields: Vec<FieldError>,
+pub enum Refusal {
+    /// It cannot be read at all; the text says what is wrong and where.
+    #[error("{0}")]
+    Unreadable(String),
+    /// It can be read and is wrong: a sentence for the client, and what is wrong with each field.
+    #[error("{sentence}")]
+    Invalid {
+        sentence: String,
+        fields: Vec<FieldError>,
+    },
 }
 
 /// What is wrong with one field; `message` reads on from its name.
@@ -35,40 +41,16 @@ pub enum Timestamps {
     Sender,
 }
 
-/// Reads a JSON body.
+/// Reads a JSON object.
 pub fn from_json(body: &[u8], timestamps: Timestamps) -> Result<NewPurchase, Refusal> {
-    let fields = Fields::from_json(body).map_err(|error| {
-        let mut sentence = format!("The body is not a valid JSON purchase: {error}");
-        if looks_like_a_form(body) {
-            sentence += ". It looks like a form: send it as Content-Type: application/x-www-form-urlencoded";
-        }
-        Refusal { sentence, fields: Vec::new() }
-    })?;
+    let fields = Fields::from_json(body).map_err(Refusal::Unreadable)?;
     validate(fields, timestamps)
 }
 
 /// Reads a body of `application/x-www-form-urlencoded`.
 pub fn from_form(body: &[u8], timestamps: Timestamps) -> Result<NewPurchase, Refusal> {
-    // What `curl -d '{…}'` sends unless told otherwise.
-    if body.trim_ascii_start().starts_with(b"{") {
-        let sentence = "The body is JSON, but its Content-Type says that it is a form: \
-                        send it as Content-Type: application/json";
-        return Err(Refusal {
-            sentence: sentence.to_owned(),
-            fields: Vec::new(),
-        });
-    }
-    let fields = Fields::from_form(body).map_err(|error| Refusal {
-        sentence: format!("The body is not a valid form: {error}"),
-        fields: Vec::new(),
-    })?;
+    let fields = Fields::from_form(body).map_err(Refusal::Unreadable)?;
     validate(fields, timestamps)
-}
-
-fn looks_like_a_form(body: &[u8]) -> bool {
-    ["username=", "userid=", "price=", "item="]
-        .iter()
-        .any(|name| body.starts_with(name.as_bytes()))
 }
 
 fn validate(mut fields: Fields<'_>, timestamps: Timestamps) -> Result<NewPurchase, Refusal> {
@@ -120,8 +102,8 @@ fn price(given: Given<'_>) -> Result<Price, Fault> {
         _ => return Err(wrong_type("a number, or a string with one,", given)),
     };
     parsed.map_err(|error| {
-        let sentence =
-            (error == PriceError::NotPositive).then_some("Price must be a positive number");
+        let sentence = matches!(error, PriceError::NotPlain | PriceError::NotPositive)
+            .then_some("Price must be a positive number");
         Fault::Bad(error.to_string(), sentence)
     })
 }
@@ -141,7 +123,12 @@ fn wrong_type(expected: &str, given: Given<'_>) -> Fault {
     let found = match given {
         Given::Number(_) => "a number",
         Given::Other(kind) => kind,
-        Given::Broken(error) => return Fault::Bad(format!("is not valid text: {error}"), None),
+        Given::Broken => {
+            return Fault::Bad(
+                "has a \\u escape that is no Unicode character".to_owned(),
+                None,
+            );
+        }
         Given::Missing | Given::Text(_) => "a string",
     };
     Fault::Bad(format!("must be {expected} but is {found}"), None)
@@ -179,12 +166,12 @@ impl Faults {
                 };
                 sentence.get_or_insert_with(|| match own_sentence {
                     Some(own_sentence) => own_sentence.to_owned(),
-                    None => format!("{} {message}", capitalised(field)),
+                    None => format!("{} {message}.", capitalised(field)),
                 });
                 FieldError { field, message }
             })
             .collect();
-        Refusal {
+        Refusal::Invalid {
             sentence: sentence.unwrap_or_default(),
             fields,
         }

@@ -19,9 +19,11 @@ fn from_form(body: &[u8]) -> Result<NewPurchase, Refusal> {
 }
 
 fn show(refusal: &Refusal) -> String {
-    let mut shown = format!("{}\n", refusal.sentence);
-    for fault in &refusal.fields {
-        writeln!(shown, "  - {} {}", fault.field, fault.message).unwrap();
+    let mut shown = format!("{refusal}\n");
+    if let Refusal::Invalid { fields, .. } = refusal {
+        for fault in fields {
+            writeln!(shown, "  - {} {}", fault.field, fault.message).unwrap();
+        }
     }
     shown
 }
@@ -74,7 +76,6 @@ fn every_refusal_says_how_to_mend_it() {
         "username=a&userid=b&price=x",
         "username=a&username=b",
         "username=%ff",
-        r#" {"username":"a"}"#,
     ] {
         let refusal = from_form(body.as_bytes()).expect_err(body);
         write!(shown, "FORM {body}\n{}\n", show(&refusal)).unwrap();
@@ -105,8 +106,18 @@ fn bad_utf_8_is_refused() {
 #[test]
 fn the_time_of_a_purchase_is_the_senders_only_where_that_is_allowed() {
     let body = br#"{"username":"a","userid":"b","price":1,"timestamp":"2026-01-31T12:00:00Z"}"#;
-    assert!(request::from_json(body, Timestamps::Sender).unwrap().timestamp.is_some());
-    assert!(request::from_json(body, Timestamps::Receiver).unwrap().timestamp.is_none());
+    assert!(
+        request::from_json(body, Timestamps::Sender)
+            .unwrap()
+            .timestamp
+            .is_some()
+    );
+    assert!(
+        request::from_json(body, Timestamps::Receiver)
+            .unwrap()
+            .timestamp
+            .is_none()
+    );
     let body = b"username=a&userid=b&price=1&timestamp=soon";
     assert!(request::from_form(body, Timestamps::Sender).is_err());
     assert!(request::from_form(body, Timestamps::Receiver).is_ok());

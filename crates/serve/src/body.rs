@@ -44,13 +44,13 @@ impl<S: Sync, const MAX: usize> FromRequest<S> for Body<MAX> {
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(MAX)),
             Ok(Err(error)) => Err(Problem::new(
                 StatusCode::BAD_REQUEST,
-                "The request body broke off.",
+                "The request body broke off. Send it again.",
             )
             .because(error)),
             Err(_) => Err(closing(
                 StatusCode::REQUEST_TIMEOUT,
                 format!(
-                    "The request body did not arrive within {} ms.",
+                    "The request body did not arrive within {} ms. Send all of it at once, or try again.",
                     deadline.as_millis()
                 ),
             )),

@@ -30,7 +30,7 @@ pub(crate) async fn receive(
         Ok(Message::Batch(events)) => receive_batch(&storer, events).await,
         Err(ReadError::Malformed(rejection)) => Err(refused(&rejection)),
         Err(error @ ReadError::NotAnEvent(_)) => {
-            let sentence = format!("This address takes CloudEvents, and {error}.");
+            let sentence = format!("This address takes CloudEvents: {error}.");
             let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence);
             Err(with_reason(problem, Reason::Malformed))
         }
@@ -54,6 +54,7 @@ async fn receive_batch(
     storer: &Storer,
     events: Vec<Result<Event, Rejection>>,
 ) -> Result<StatusCode, Problem> {
+    let total = events.len();
     let mut valid = Vec::new();
     let mut refusals = Vec::new();
     for (index, event) in events.into_iter().enumerate() {
@@ -81,7 +82,7 @@ async fn receive_batch(
         return Ok(StatusCode::NO_CONTENT);
     }
     refusals.sort_by_key(|(index, ..)| *index);
-    Err(refused_batch(&refusals))
+    Err(refused_batch(&refusals, refusals.len() == total))
 }
 
 async fn record(
@@ -95,7 +96,7 @@ async fn record(
         .map_err(|error: RecordError| unsure(error))
 }
 
-pub(crate) fn conflict() -> Rejection {
+fn conflict() -> Rejection {
     let detail = "this id is taken by a purchase with other content, which stands";
     Rejection {
         reason: Reason::Conflict,
@@ -104,7 +105,7 @@ pub(crate) fn conflict() -> Rejection {
 }
 
 /// 400 for what cannot be read, 422 for what can and is wrong.
-pub(crate) fn refused(rejection: &Rejection) -> Problem {
+fn refused(rejection: &Rejection) -> Problem {
     let status = match rejection.reason {
         Reason::Malformed => StatusCode::BAD_REQUEST,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
@@ -113,7 +114,7 @@ pub(crate) fn refused(rejection: &Rejection) -> Problem {
     with_reason(Problem::new(status, sentence), rejection.reason)
 }
 
-fn refused_batch(refusals: &[(usize, String, Rejection)]) -> Problem {
+fn refused_batch(refusals: &[(usize, String, Rejection)], all: bool) -> Problem {
     let errors: Vec<_> = refusals
         .iter()
         .map(|(index, id, rejection)| {
@@ -125,7 +126,11 @@ fn refused_batch(refusals: &[(usize, String, Rejection)]) -> Problem {
             })
         })
         .collect();
-    let sentence = "Some events of the batch cannot be stored; all others are.";
+    let sentence = if all {
+        "No event of the batch can be stored."
+    } else {
+        "Some events of the batch cannot be stored; the others are."
+    };
     let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, sentence).member("errors", errors);
     // A batch has one header for many events: the reason of the first; each has its own in the body.
     with_reason(problem, refusals[0].2.reason)
@@ -147,7 +152,7 @@ fn with_reason(problem: Problem, reason: Reason) -> Problem {
 }
 
 /// Not known whether it is stored: whoever delivers must come again.
-pub(crate) fn unsure(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Problem {
+fn unsure(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Problem {
     let sentence = "The store did not confirm. Deliver it again; repeating is harmless.";
     Problem::unavailable(sentence, RETRY_AFTER_S).because(cause)
 }

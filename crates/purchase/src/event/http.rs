@@ -4,7 +4,7 @@
 //! ASCII; here they are, so that an event has the same id in every form.
 
 use bytes::Bytes;
-use cloudevents::{AttributesReader, Data, Event};
+use cloudevents::{Data, Event};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
@@ -29,7 +29,7 @@ pub enum Message {
 pub enum ReadError {
     /// Neither `ce-` headers nor any kind of JSON: somebody talks to the wrong address.
     #[error(
-        "the request is no CloudEvent: it has no ce-specversion header and its content type is {0}"
+        "this has neither ce- headers nor the content type application/cloudevents+json, but {0}"
     )]
     NotAnEvent(String),
     #[error(transparent)]
@@ -57,7 +57,10 @@ pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Message, ReadError> {
         return Ok(Message::One(Box::new(read_binary(headers, body)?)));
     }
     if essence == "application/json" || essence.ends_with("+json") {
-        return Err(Rejection::malformed("attribute specversion is missing").into());
+        return Err(Rejection::malformed(
+            "attribute specversion is missing: send the attributes as ce- headers, or all of it as application/cloudevents+json",
+        )
+        .into());
     }
     let shown = content_type.map_or_else(|| "missing".to_owned(), |value| format!("`{value}`"));
     Err(ReadError::NotAnEvent(shown))
@@ -118,13 +121,4 @@ pub fn binary_request(event: &Event) -> Request<Bytes> {
             .insert(HeaderName::from_static(TRACEPARENT), value);
     }
     request
-}
-
-/// The attribute of an event that its sender would look for in a log.
-#[must_use]
-pub fn event_id(message: &Message) -> Option<&str> {
-    match message {
-        Message::One(event) => Some(event.id()),
-        Message::Batch(_) => None,
-    }
 }

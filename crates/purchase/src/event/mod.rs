@@ -10,12 +10,14 @@ pub mod structured;
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+use cloudevents::event::EventBuilderError;
 use cloudevents::{AttributesReader, AttributesWriter, Data, Event, EventBuilder, EventBuilderV10};
 use thiserror::Error;
 
 use crate::id::PurchaseId;
 use crate::purchase::{Purchase, PurchaseEvent};
-use crate::request;
+use crate::request::{self, Refusal, Timestamps};
 use crate::timestamp::Timestamp;
 use crate::wire::EventData;
 
@@ -137,14 +139,7 @@ pub fn decode(event: &Event) -> Result<Purchase, Rejection> {
 }
 
 fn decode_purchase_event(event: &Event) -> Result<Purchase, Rejection> {
-    let new = request::from_json(data(event)?, request::Timestamps::Sender).map_err(|refusal| {
-        let reason = if refusal.fields.is_empty() {
-            Reason::Malformed
-        } else {
-            Reason::Invalid
-        };
-        Rejection::new(reason, describe(&refusal))
-    })?;
+    let new = request::from_json(data(event)?, Timestamps::Sender).map_err(rejected)?;
     let id = if event.source() == SOURCE {
         event
             .id()
@@ -161,16 +156,19 @@ fn decode_purchase_event(event: &Event) -> Result<Purchase, Rejection> {
     Ok(new.identified(id, timestamp))
 }
 
-fn describe(refusal: &request::Refusal) -> String {
-    if refusal.fields.is_empty() {
-        return refusal.sentence.clone();
+fn rejected(refusal: Refusal) -> Rejection {
+    match refusal {
+        Refusal::Unreadable(error) => {
+            Rejection::malformed(format!("the data is not a JSON purchase: {error}"))
+        }
+        Refusal::Invalid { fields, .. } => {
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|fault| format!("{} {}", fault.field, fault.message))
+                .collect();
+            Rejection::invalid(fields.join("; "))
+        }
     }
-    let fields: Vec<_> = refusal
-        .fields
-        .iter()
-        .map(|fault| format!("{} {}", fault.field, fault.message))
-        .collect();
-    fields.join("; ")
 }
 
 /// The data of an event as bytes.
@@ -213,7 +211,7 @@ pub fn assemble(
             "source" => builder.source(value),
             "type" => builder.ty(value),
             "subject" => builder.subject(value),
-            "time" => builder.time(value),
+            "time" => builder.time(parse_time(&value)?),
             _ if is_extension_name(&name) => builder.extension(&name, value),
             // Not a name that CloudEvents allows: nothing we need, and no reason to lose an event.
             _ => builder,
@@ -228,14 +226,27 @@ pub fn assemble(
         }
         None => return Err(Rejection::malformed("attribute specversion is missing")),
     }
-    let mut event = builder
-        .build()
-        .map_err(|error| Rejection::malformed(error.to_string()))?;
+    let mut event = builder.build().map_err(|error| match error {
+        EventBuilderError::MissingRequiredAttribute { attribute_name } => {
+            Rejection::malformed(format!("attribute {attribute_name} is missing"))
+        }
+        error => Rejection::malformed(error.to_string()),
+    })?;
     if let Some(data) = data {
         event.set_data_unchecked(data);
     }
     event.set_datacontenttype(content_type);
     Ok(event)
+}
+
+fn parse_time(text: &str) -> Result<DateTime<Utc>, Rejection> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| time.to_utc())
+        .map_err(|_| {
+            Rejection::malformed(
+                "attribute time must be an RFC 3339 time such as 2026-01-31T12:00:00Z",
+            )
+        })
 }
 
 /// CloudEvents 1.0: lower-case letters and digits of ASCII.

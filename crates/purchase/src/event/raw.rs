@@ -82,7 +82,7 @@ fn text(given: Given<'_>) -> Option<String> {
     match given {
         Given::Text(text) => Some(text.into_owned()),
         Given::Number(number) => Some(number.to_owned()),
-        Given::Missing | Given::Other(_) | Given::Broken(_) => None,
+        Given::Missing | Given::Other(_) | Given::Broken => None,
     }
 }
 
