@@ -55,9 +55,11 @@ fn once<T>(name: &str, slot: &mut Option<T>, value: T) -> Result<(), Problem> {
 }
 
 fn parse_limit(value: &str) -> Result<usize, Problem> {
+    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
     value
         .parse()
         .ok()
+        .filter(|_| digits)
         .filter(|limit| (1..=LIMIT_MAX).contains(limit))
         .ok_or_else(|| {
             bad(

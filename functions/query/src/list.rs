@@ -55,19 +55,20 @@ async fn wait(
     if conditions.contains.is_empty() {
         return Ok(said);
     }
-    let wait = preferred_wait(headers);
+    let preferred = preferred_wait(headers);
     let ids = conditions.contains.clone();
-    let contained = query
+    let answer = query
         .waiters
-        .wait(userid, ids, wait.unwrap_or_default())
+        .wait(userid, ids, preferred.unwrap_or_default())
         .await
         .map_err(unavailable)?;
     said.insert(
         CONTAINS,
-        HeaderValue::from_static(if contained { "true" } else { "false" }),
+        HeaderValue::from_static(if answer.contained { "true" } else { "false" }),
     );
-    if let Some(applied) = wait.map(|wait| format!("wait={}", wait.as_secs())) {
-        said.extend(HeaderValue::try_from(applied).map(|applied| (PREFERENCE_APPLIED, applied)));
+    if let Some(wait) = preferred.filter(|_| !answer.turned_away) {
+        let applied = HeaderValue::try_from(format!("wait={}", wait.as_secs()));
+        said.extend(applied.map(|applied| (PREFERENCE_APPLIED, applied)));
     }
     Ok(said)
 }
