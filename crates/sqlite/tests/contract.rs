@@ -5,37 +5,17 @@
     reason = "a test stops at the first surprise"
 )]
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use futures_util::future;
 use purchase::event::{Reason, structured};
 use purchase::{
     AppendError, EventLog, PortError, PurchaseEvent, PurchaseReader, PurchaseWriter, Timestamp,
 };
 use rusqlite::Connection;
 use sqlite::{DeadLetter, Delivery, OpenError, Options, Sqlite};
-use tempfile::TempDir;
+use testkit::file::SqliteFile;
 use testkit::{contract, eventually, sample};
-
-struct Fixture {
-    sqlite: Sqlite,
-    path: PathBuf,
-    _folder: TempDir,
-}
-
-fn fixture_with(options: Options) -> Fixture {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("test.sqlite");
-    Fixture {
-        sqlite: Sqlite::open(&path, options).unwrap(),
-        path,
-        _folder: folder,
-    }
-}
-
-fn fixture() -> Fixture {
-    fixture_with(Options::default())
-}
 
 fn event() -> PurchaseEvent {
     PurchaseEvent {
@@ -46,8 +26,8 @@ fn event() -> PurchaseEvent {
 
 #[tokio::test]
 async fn sqlite_is_an_event_log() {
-    let fixture = fixture();
-    let log = fixture.sqlite.log();
+    let file = SqliteFile::open();
+    let log = file.sqlite.log();
     contract::log::run(&log, async || {
         let events = log.read(0, 100_000).await.unwrap();
         events
@@ -60,21 +40,21 @@ async fn sqlite_is_an_event_log() {
 
 #[tokio::test]
 async fn sqlite_is_a_purchase_writer() {
-    let fixture = fixture();
-    let store = fixture.sqlite.store();
+    let file = SqliteFile::open();
+    let store = file.sqlite.store();
     contract::writer::run(&store, &store).await;
 }
 
 #[tokio::test]
 async fn sqlite_is_a_purchase_reader() {
-    let fixture = fixture();
-    let store = fixture.sqlite.store();
+    let file = SqliteFile::open();
+    let store = file.sqlite.store();
     contract::reader::run(&store, &store).await;
 }
 
 #[tokio::test]
 async fn a_commit_is_synced_in_wal_mode() {
-    let durability = fixture().sqlite.durability().await.unwrap();
+    let durability = SqliteFile::open().sqlite.durability().await.unwrap();
     assert_eq!(
         (durability.journal_mode.as_str(), durability.synchronous),
         ("wal", 2)
@@ -82,16 +62,16 @@ async fn a_commit_is_synced_in_wal_mode() {
 }
 
 #[tokio::test]
-async fn writes_at_the_same_time_share_a_commit() {
-    let fixture = fixture();
-    let log = fixture.sqlite.log();
-    let before = fixture.sqlite.commits();
-    let appends = (0..500).map(|_| log.append(event()));
-    for appended in futures_util::future::join_all(appends).await {
-        appended.unwrap();
-    }
-    let commits = fixture.sqlite.commits() - before;
-    assert!(commits < 50, "{commits} commits for 500 events");
+async fn writes_that_gather_while_another_is_committed_share_a_commit() {
+    let file = SqliteFile::open();
+    let log = file.sqlite.log();
+    let lock = file.lock();
+    // Whatever the writer has taken by now waits for the lock, and the rest waits for the writer.
+    let appends = future::join_all((0..500).map(|_| log.append(event())));
+    let appended = future::join(appends, async { drop(lock) }).await.0;
+    assert!(appended.iter().all(Result::is_ok));
+    let commits = file.sqlite.commits();
+    assert!(commits <= 2, "{commits} commits for 500 events");
 }
 
 #[tokio::test]
@@ -100,10 +80,9 @@ async fn a_locked_file_says_not_recorded_and_recovers() {
         busy_timeout: Duration::from_millis(50),
         ..Options::default()
     };
-    let fixture = fixture_with(options);
-    let log = fixture.sqlite.log();
-    let lock = Connection::open(&fixture.path).unwrap();
-    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let file = SqliteFile::with(options);
+    let log = file.sqlite.log();
+    let lock = file.lock();
     let error = log.append(event()).await.unwrap_err();
     assert!(
         matches!(error, AppendError::NotRecorded(PortError::Transient(_))),
@@ -118,13 +97,12 @@ async fn a_locked_file_says_not_recorded_and_recovers() {
 #[tokio::test]
 async fn a_write_without_acknowledgement_says_unknown_at_its_deadline() {
     let deadline = Duration::from_millis(50);
-    let fixture = fixture_with(Options {
+    let file = SqliteFile::with(Options {
         deadline,
         ..Options::default()
     });
-    let log = fixture.sqlite.log();
-    let lock = Connection::open(&fixture.path).unwrap();
-    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let log = file.sqlite.log();
+    let lock = file.lock();
     let started = Instant::now();
     let error = log.append(event()).await.unwrap_err();
     assert!(
@@ -139,13 +117,12 @@ async fn a_write_without_acknowledgement_says_unknown_at_its_deadline() {
 
 #[tokio::test]
 async fn a_full_queue_refuses_at_once() {
-    let fixture = fixture_with(Options {
+    let file = SqliteFile::with(Options {
         queue_max: 2,
         ..Options::default()
     });
-    let log = fixture.sqlite.log();
-    let lock = Connection::open(&fixture.path).unwrap();
-    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let log = file.sqlite.log();
+    let lock = file.lock();
     // The thread takes what is waiting before it meets the lock: fill the queue until it refuses.
     let started = Instant::now();
     let mut waiting = Vec::new();
@@ -176,8 +153,8 @@ async fn a_full_queue_refuses_at_once() {
 
 #[tokio::test]
 async fn a_settled_event_is_gone_and_a_dead_one_is_kept() {
-    let fixture = fixture();
-    let log = fixture.sqlite.log();
+    let file = SqliteFile::open();
+    let log = file.sqlite.log();
     for _ in 0..3 {
         log.append(event()).await.unwrap();
     }
@@ -207,8 +184,8 @@ async fn a_settled_event_is_gone_and_a_dead_one_is_kept() {
 
 #[tokio::test]
 async fn an_append_and_a_record_are_announced() {
-    let fixture = fixture();
-    let (log, store) = (fixture.sqlite.log(), fixture.sqlite.store());
+    let file = SqliteFile::open();
+    let (log, store) = (file.sqlite.log(), file.sqlite.store());
     log.append(event()).await.unwrap();
     log.appended().await;
     store.record_all(vec![sample::purchase("ada")]).await;
@@ -217,14 +194,14 @@ async fn an_append_and_a_record_are_announced() {
 
 #[tokio::test]
 async fn a_closed_file_holds_everything_and_refuses_more() {
-    let fixture = fixture();
-    let log = fixture.sqlite.log();
+    let file = SqliteFile::open();
+    let log = file.sqlite.log();
     log.append(event()).await.unwrap();
-    fixture.sqlite.close().await;
-    fixture.sqlite.close().await;
+    file.sqlite.close().await;
+    file.sqlite.close().await;
     let error = log.append(event()).await.unwrap_err();
     assert!(matches!(error, AppendError::NotRecorded(_)), "{error}");
-    let reopened = Sqlite::open(&fixture.path, Options::default()).unwrap();
+    let reopened = Sqlite::open(&file.path(), Options::default()).unwrap();
     assert_eq!(reopened.log().read(0, 10).await.unwrap().len(), 1);
 }
 

@@ -1,7 +1,7 @@
 //! Tools of the tests, never part of a product.
 //!
 //! One contract suite per port, run by every adapter ([`contract`]); the oracle that decides whether the one promise was
-//! kept ([`oracle`]); sample purchases ([`sample`]); a router on a real socket ([`app`]), a client that speaks raw bytes
+//! kept ([`oracle`]); sample purchases ([`sample`]); a SQLite file ([`file`]), a router on a real socket ([`app`]), a client that speaks raw bytes
 //! ([`raw`]), and a process that is ended with its test ([`process`]).
 #![allow(
     clippy::unwrap_used,
@@ -11,6 +11,7 @@
 
 pub mod app;
 pub mod contract;
+pub mod file;
 pub mod oracle;
 pub mod process;
 pub mod random;
@@ -18,6 +19,9 @@ pub mod raw;
 pub mod sample;
 
 use std::time::{Duration, Instant};
+
+/// A deadline that no test reaches: what is answered before a test's patience ends did not wait for it.
+pub const NEVER: Duration = Duration::from_secs(120);
 
 /// How long anything in a test may take before it counts as hung.
 pub const PATIENCE: Duration = Duration::from_secs(20);

@@ -5,6 +5,18 @@ use purchase::{Item, Price, Purchase, PurchaseId, Stamp, Timestamp, UserId, User
 /// 2026-01-31T12:00:00.000Z: a time that never changes.
 pub const NOON_MS: i64 = 1_769_860_800_000;
 
+/// A clock that stands still and randomness that is none, so that answers can be snapshots.
+pub const STAMP: Stamp = Stamp {
+    now: noon,
+    random: || [7; 10],
+};
+/// The id that [`STAMP`] gives to every purchase without a key.
+pub const STAMPED_ID: &str = "019c13ec-9e00-7707-8707-070707070707";
+
+fn noon() -> Timestamp {
+    Timestamp::from_millis(NOON_MS).unwrap()
+}
+
 /// User ids that a path, a query language, a regular expression or a filter could take for something else.
 pub const HOSTILE_USER_IDS: [&str; 14] = [
     "a/b",

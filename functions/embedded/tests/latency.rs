@@ -9,50 +9,43 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use testkit::app::client;
 use testkit::oracle::{self, Intent, Oracle, Outcome};
-use testkit::process::Process;
+
+#[allow(dead_code, reason = "this test needs less of it than the others")]
+#[path = "product/product.rs"]
+mod product;
+
+use product::{Folder, Product};
 
 const ROUNDS: usize = 300;
 const WARM_UP: usize = 50;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "a debug build is several times slower than what is promised"
+)]
 async fn accepted_is_listed_within_six_syncs() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_user-buy-list"));
-    command.args([
-        "--port",
-        "0",
-        "--buy-port",
-        "0",
-        "--storer-port",
-        "0",
-        "--query-port",
-        "0",
-    ]);
-    command.arg("--data-dir").arg(folder.path().join("data"));
-    let process = Process::start(&mut command);
-    let url = process.line_with("buy ").await;
-    let url = url.split_whitespace().last().unwrap().to_owned();
+    let folder = Folder::new();
+    let product = Product::start(&folder).await;
+    let url = &product.buy;
 
     let (client, oracle) = (client(), Oracle::default());
     let (mut listed, mut synced) = (Vec::new(), Vec::new());
     for round in 0..WARM_UP + ROUNDS {
         // A user per round, so that the list to look at is always as short.
         let userid = format!("user-{round}");
-        let outcome = oracle
-            .buy(&client, &url, &Intent::new(&userid, false))
-            .await;
+        let outcome = oracle.buy(&client, url, &Intent::new(&userid, false)).await;
         let accepted = Instant::now();
         assert!(matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
-        while oracle::list(&client, &url, &userid).await.is_empty() {
+        while oracle::list(&client, url, &userid).await.is_empty() {
             assert!(accepted.elapsed() < testkit::PATIENCE, "never listed");
         }
         let took = accepted.elapsed();
-        let sync = time_of_a_sync(folder.path());
+        let sync = time_of_a_sync(&folder.path());
         if round >= WARM_UP {
             listed.push(took);
             synced.push(sync);

@@ -17,10 +17,10 @@ use http_body_util::BodyExt as _;
 use purchase::{Purchase, PurchaseId, PurchaseWriter as _, Recorded};
 use query::{HINT, Query};
 use serve::App;
-use sqlite::{Options, Sqlite, SqliteStore};
-use tempfile::TempDir;
+use sqlite::SqliteStore;
 use testkit::PATIENCE;
 use testkit::app::TestApp;
+use testkit::file::SqliteFile;
 use tower::ServiceExt as _;
 
 use spy::Spy;
@@ -30,19 +30,18 @@ pub struct Fixture {
     pub spy: Arc<Spy>,
     pub router: Router,
     store: SqliteStore,
-    _folder: TempDir,
+    _file: SqliteFile,
 }
 
 pub fn fixture() -> Fixture {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("test.sqlite");
-    let store = Sqlite::open(&path, Options::default()).unwrap().store();
+    let file = SqliteFile::open();
+    let store = file.sqlite.store();
     let spy = Arc::new(Spy::on(store.clone()));
     Fixture {
         router: query::routes(Query::new(spy.clone())),
         spy,
         store,
-        _folder: folder,
+        _file: file,
     }
 }
 
