@@ -1,0 +1,229 @@
+#!/usr/bin/env bash
+# Every check of the project, from a fresh machine with Rust and a C compiler to a product that was used and stopped.
+#
+# One profile and one target folder, so that nothing is built twice that need not be, and `cargo run --release` starts
+# at once afterwards.
+set -euo pipefail
+
+usage() {
+    cat <<'END'
+Usage: scripts/test.sh [--nightly]
+
+Runs all checks and tests, and prints the seconds of each phase. Ends at the first phase that fails, with its name.
+Needs Rust and a C compiler. Installs what else it needs: strace and curl by apt-get when they are missing (with sudo
+unless root), cargo-deny into .tools.
+
+  --nightly    also what takes too long for every change (nothing yet)
+END
+}
+
+cargo_deny=0.20.2
+
+case "${1:-}" in
+    "") ;;
+    --nightly) echo "test: there is no nightly work yet; running everything else" ;;
+    -h | --help) usage && exit 0 ;;
+    *) usage >&2 && exit 64 ;;
+esac
+
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+# Nothing here asks anybody anything.
+exec </dev/null
+# A snapshot that is missing or differs is a failure, never a new file.
+export INSTA_UPDATE=no
+unset INSTA_FORCE_PASS
+# A checkout that belongs to another user, as in a container with a mounted folder, is still the one that was asked for.
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=$PWD
+
+# --- phases ------------------------------------------------------------------------------------------------------------
+
+table=
+current=
+started=0
+servers=()
+scratch=$(mktemp -d)
+
+die() {
+    printf 'test: %s\n' "$*" >&2
+    exit 1
+}
+
+# phase NAME COMMAND...
+phase() {
+    current=$1
+    shift
+    started=$SECONDS
+    printf '\n== %s\n' "$current"
+    "$@"
+    table+=$(printf '%6d s  %s' $((SECONDS - started)) "$current")$'\n'
+    current=
+}
+
+finish() {
+    local code=$?
+    trap - EXIT
+    local server
+    for server in "${servers[@]}"; do
+        kill -KILL "$server" 2>/dev/null || true
+        # Reaped here, so that the shell says nothing about it.
+        wait "$server" 2>/dev/null || true
+    done
+    rm -rf "$scratch"
+    if [ -n "$current" ]; then
+        table+=$(printf '%6d s  %s: FAILED' $((SECONDS - started)) "$current")$'\n'
+    fi
+    printf '\n%s%6d s  in all\n' "$table" "$SECONDS"
+    if [ "$code" -eq 0 ]; then
+        echo "test: passed"
+    else
+        echo "test: failed in phase ${current:-none} (exit code $code)"
+    fi
+    exit "$code"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# --- prerequisites -----------------------------------------------------------------------------------------------------
+
+rust() {
+    local wanted found tool
+    for tool in cargo rustc; do
+        command -v "$tool" >/dev/null || die "$tool is missing; install Rust with rustup"
+    done
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
+    found=$(rustc --version | cut -d' ' -f2)
+    [ "$(printf '%s\n' "$wanted" "${found%%-*}" | sort -V | head -n 1)" = "$wanted" ] ||
+        die "Rust $wanted or later is needed, and this is $found; update it with rustup"
+    command -v "${CC:-cc}" >/dev/null ||
+        die "a C compiler is missing, and SQLite is built from its source; install gcc or clang"
+    local component
+    for component in fmt clippy; do
+        cargo "$component" --version >/dev/null 2>&1 && continue
+        command -v rustup >/dev/null || die "cargo $component is missing; install it as you installed Rust"
+        rustup component add "${component/#fmt/rustfmt}"
+    done
+    echo "Rust $found"
+}
+
+system_packages() {
+    local missing=() tool as_root=()
+    for tool in git curl strace; do
+        command -v "$tool" >/dev/null || missing+=("$tool")
+    done
+    [ "${#missing[@]}" -gt 0 ] || return 0
+    command -v apt-get >/dev/null || die "missing: ${missing[*]}; there is no apt-get here, so install them yourself"
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || die "missing: ${missing[*]}; install them as root, there is no sudo here"
+        as_root=(sudo)
+    fi
+    echo "installing ${missing[*]}"
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+}
+
+# Without optimisation it is built in half a minute and still answers in two seconds.
+cargo_deny() {
+    local program=.tools/bin/cargo-deny
+    [ "$("$program" --version 2>/dev/null)" = "cargo-deny $cargo_deny" ] && return 0
+    echo "building cargo-deny $cargo_deny"
+    CARGO_PROFILE_DEV_DEBUG=false cargo install --quiet --locked --debug --force --root .tools --target-dir "$scratch/cargo-deny" \
+        cargo-deny --version "=$cargo_deny"
+    rm -rf "$scratch/cargo-deny"
+}
+
+prerequisites() {
+    rust
+    system_packages
+    cargo_deny
+}
+
+# --- the rest ----------------------------------------------------------------------------------------------------------
+
+architecture() {
+    bash scripts/architecture.sh
+    bash scripts/architecture.sh --self-test
+    # Wrappers that name an adapter which is not there yet, and a license that is only in a file, are no news.
+    .tools/bin/cargo-deny --locked check --hide-inclusion-graph --allow unused-wrapper --allow no-license-field \
+        bans licenses sources
+}
+
+# within SECONDS COMMAND...: waits until the command succeeds.
+within() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$deadline" ] || return 1
+        sleep 0.1
+    done
+}
+
+said() { grep -q "$1" "$scratch/$2" 2>/dev/null; }
+ended() { ! kill -0 "$1" 2>/dev/null; }
+said_or_ended() { said "$1" "$2" || ended "$3"; }
+
+# serve NAME SIGN COMMAND...: starts it with nothing of the environment, so that no PORT of a CI server is taken for ours, and
+# waits until it says SIGN.
+serve() {
+    local name=$1 sign=$2
+    shift 2
+    env -i "$@" >"$scratch/$name" 2>&1 &
+    servers+=("$!")
+    within 30 said_or_ended "$sign" "$name" "$!" || true
+    said "$sign" "$name" || smoke_failed "$name" "it does not start"
+}
+
+# stop NAME: the last one that was started.
+stop() {
+    local server=${servers[-1]} code=0
+    kill -TERM "$server" 2>/dev/null || smoke_failed "$1" "it ended by itself"
+    within 30 ended "$server" || smoke_failed "$1" "it still runs 30 s after SIGTERM"
+    wait "$server" || code=$?
+    unset 'servers[-1]'
+    [ "$code" -eq 0 ] || smoke_failed "$1" "exit code $code after SIGTERM"
+    echo "smoke: $1 stopped with exit code 0 after SIGTERM"
+}
+
+address_of() { awk -v name="$1" '$1 == name { print $2; exit }' "$scratch/user-buy-list"; }
+smoke_against() { API_BASE=$2 bash scripts/smoke.sh || smoke_failed "$1" "scripts/smoke.sh failed"; }
+
+smoke() {
+    local release port
+    release=$(cargo metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/release
+    serve user-buy-list '^Ctrl-C' "$release/user-buy-list" --data-dir "$scratch/data" \
+        --port 0 --buy-port 0 --storer-port 0 --query-port 0
+    smoke_against user-buy-list "$(address_of buy)"
+    smoke_against user-buy-list "$(address_of page)"
+    # The gateway as a process of its own, in front of the same functions.
+    serve frontend '"address"' HOST=127.0.0.1 PORT=0 API_BASE="$(address_of buy)" "$release/frontend"
+    port=$(sed -n 's/.*"address":"127.0.0.1:\([0-9]*\)".*/\1/p' "$scratch/frontend" | head -n 1)
+    smoke_against frontend "http://127.0.0.1:$port"
+    stop frontend
+    stop user-buy-list
+}
+
+smoke_failed() {
+    printf -- '--- %s said, at the end:\n%s\n' "$1" "$(tail -n 40 "$scratch/$1")" >&2
+    die "$1: $2"
+}
+
+# The names only: somebody may go on editing meanwhile.
+work_tree() { git status --porcelain --untracked-files=all | cut -c4-; }
+
+clean() {
+    work_tree | diff "$scratch/before" - && return 0
+    [ -z "${CI:-}" ] || die "the run changed the work tree, see above"
+    echo "test: the work tree changed during the run; if you did not, a test did"
+}
+
+phase prerequisites prerequisites
+work_tree >"$scratch/before"
+phase fmt cargo fmt --all --check
+phase clippy cargo clippy --workspace --all-targets --release --locked -- -D warnings
+phase architecture architecture
+phase build cargo test --workspace --release --locked --no-run
+phase tests cargo test --workspace --release --locked
+# The tests' own dependencies switch features on in shared crates, so what `cargo run --release` starts is another build.
+phase product cargo build --release --locked
+phase smoke smoke
+phase "clean work tree" clean
