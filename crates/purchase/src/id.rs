@@ -68,7 +68,8 @@ impl PurchaseId {
     }
 }
 
-/// Parts are separated by NUL, which no part contains.
+/// Parts are separated by NUL, which no part contains: texts of a purchase, keys and attributes of events are refused with
+/// control characters in them, and Kafka allows none in the name of a topic.
 fn derive(namespace: Uuid, parts: &[&str]) -> Uuid {
     Uuid::new_v5(&namespace, parts.join("\0").as_bytes())
 }

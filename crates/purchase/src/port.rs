@@ -1,5 +1,8 @@
 //! The ports: what a function needs of a log or a store, one trait per need. Buy can only append, storer only record,
 //! query only read. A port error says whether trying again can help; it knows no HTTP.
+//!
+//! Every call answers within the adapter's own deadline, whatever the server behind it does: callers set none of their own,
+//! because cancelling a driver's work may leave it half done.
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
@@ -16,11 +19,11 @@ use crate::timestamp::Timestamp;
 #[derive(Debug, Error)]
 pub enum PortError {
     /// Away, busy or unsure: the same call may succeed later, and repeating it is harmless.
-    #[error("transient: {0}")]
-    Transient(#[source] Box<dyn StdError + Send + Sync>),
+    #[error(transparent)]
+    Transient(Box<dyn StdError + Send + Sync>),
     /// It will not succeed until somebody mends something.
-    #[error("permanent: {0}")]
-    Permanent(#[source] Box<dyn StdError + Send + Sync>),
+    #[error(transparent)]
+    Permanent(Box<dyn StdError + Send + Sync>),
 }
 
 impl PortError {
@@ -39,18 +42,17 @@ impl PortError {
 #[derive(Debug, Error)]
 pub enum AppendError {
     /// It never reached the log and never will.
-    #[error("not recorded: {0}")]
+    #[error("not recorded")]
     NotRecorded(#[source] PortError),
     /// It was handed over, but no acknowledgement came: it is in the log, or will be, or not.
-    #[error("unknown whether recorded: {0}")]
+    #[error("unknown whether recorded")]
     Unknown(#[source] PortError),
 }
 
 /// Where buy puts purchases.
 #[async_trait]
 pub trait EventLog: Send + Sync {
-    /// Appends an event; `Ok` only once it is durable. Answers within the adapter's own deadline whatever happens, at once
-    /// when its queue is full. A caller that goes away does not take the event with it.
+    /// Appends an event; `Ok` only once it is durable. Answers at once when its queue is full. A caller that goes away does not take the event with it.
     async fn append(&self, event: PurchaseEvent) -> Result<(), AppendError>;
 }
 
@@ -97,8 +99,8 @@ pub trait PurchaseReader: Send + Sync {
         ids: Vec<PurchaseId>,
     ) -> Result<HashMap<PurchaseId, UserId>, PortError>;
 
-    /// Resolves once something may have been stored since the last call on this reader; a store that cannot tell never
-    /// resolves, and its callers poll at their own pace.
+    /// Resolves once something may have been stored since the last call, for one caller at a time; a store that cannot tell
+    /// never resolves, and its callers poll at their own pace.
     async fn changed(&self) {
         std::future::pending::<()>().await;
     }

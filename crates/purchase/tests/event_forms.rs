@@ -367,3 +367,38 @@ fn what_is_no_event_is_told_apart_from_a_broken_one() {
         );
     }
 }
+
+#[test]
+fn ce_headers_without_specversion_are_a_broken_event() {
+    let mut headers = HeaderMap::new();
+    headers.insert("ce-id", HeaderValue::from_static("1"));
+    let error = binding::read(&headers, b"{}").unwrap_err();
+    assert!(matches!(error, binding::ReadError::Malformed(_)), "{error}");
+}
+
+#[test]
+fn a_control_character_in_an_attribute_is_refused_so_that_derived_ids_stay_apart() {
+    for name in ["id", "source", "type"] {
+        let mut attributes = ATTRIBUTES.to_vec();
+        attributes.retain(|(other, _)| *other != name);
+        attributes.push((name, "a%00b"));
+        let [binary, ..] = forms(&attributes, DATA);
+        assert_eq!(decode_any(&binary).unwrap_err().reason, Reason::Malformed);
+        let json = format!("{{\"specversion\":\"1.0\",\"{name}\":\"a\\u0000b\"}}");
+        let rejection = structured::read(json.as_bytes()).unwrap_err();
+        assert!(rejection.detail.contains(name), "{rejection}");
+    }
+}
+
+#[test]
+fn an_extension_that_nobody_reads_does_not_lose_the_event() {
+    let [mut binary, ..] = forms(&ATTRIBUTES, DATA);
+    let headers = binary.headers_mut();
+    headers.insert("ce-mangled", HeaderValue::from_bytes(b"\xff\xfe").unwrap());
+    headers.insert("ce-not-a-name", HeaderValue::from_static("x"));
+    assert!(decode_any(&binary).is_ok());
+    binary
+        .headers_mut()
+        .insert("ce-time", HeaderValue::from_bytes(b"\xff").unwrap());
+    assert_eq!(decode_any(&binary).unwrap_err().reason, Reason::Malformed);
+}

@@ -24,7 +24,7 @@ pub(crate) async fn receive(
     headers: HeaderMap,
     body: Result<Body<BODY_BYTES_MAX>, Problem>,
 ) -> Result<StatusCode, Problem> {
-    let Body(body) = body.map_err(with_reason_if_too_large)?;
+    let Body(body) = body.map_err(unread)?;
     match event::http::read(&headers, &body) {
         Ok(Message::One(event)) => receive_one(&storer, &event).await,
         Ok(Message::Batch(events)) => receive_batch(&storer, events).await,
@@ -108,6 +108,7 @@ fn conflict() -> Rejection {
 fn refused(rejection: &Rejection) -> Problem {
     let status = match rejection.reason {
         Reason::Malformed => StatusCode::BAD_REQUEST,
+        Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
     let sentence = format!("The event cannot be stored: {}.", rejection.detail);
@@ -136,11 +137,12 @@ fn refused_batch(refusals: &[(usize, String, Rejection)], all: bool) -> Problem 
     with_reason(problem, refusals[0].2.reason)
 }
 
-fn with_reason_if_too_large(problem: Problem) -> Problem {
-    if problem.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        with_reason(problem, Reason::TooLarge)
-    } else {
-        problem
+/// A body that did not arrive whole says nothing about its event, so that must come again.
+fn unread(problem: Problem) -> Problem {
+    match problem.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => with_reason(problem, Reason::TooLarge),
+        StatusCode::BAD_REQUEST => unsure("the request body broke off"),
+        _ => problem,
     }
 }
 

@@ -16,6 +16,9 @@ use purchase::Stamp;
 /// What storer answers, for whoever asks it something else.
 pub const HINT: &str = "POST / with a CloudEvent and POST /purchases";
 
+/// Requests at the same time, unless its operator chooses another number: with bodies of 2 MiB they hold half a gibibyte.
+pub const MAX_IN_FLIGHT: usize = 256;
+
 /// What storer needs.
 #[derive(Clone)]
 pub struct Storer {

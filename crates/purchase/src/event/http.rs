@@ -7,7 +7,7 @@ use bytes::Bytes;
 use cloudevents::{Data, Event};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request};
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode, utf8_percent_encode};
 use thiserror::Error;
 
 use super::{Rejection, TRACEPARENT, assemble, structured};
@@ -53,7 +53,7 @@ pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Message, ReadError> {
     if essence == structured::CONTENT_TYPE {
         return Ok(Message::One(Box::new(structured::read(body)?)));
     }
-    if headers.contains_key("ce-specversion") {
+    if headers.keys().any(|name| name.as_str().starts_with(PREFIX)) {
         return Ok(Message::One(Box::new(read_binary(headers, body)?)));
     }
     if essence == "application/json" || essence.ends_with("+json") {
@@ -69,23 +69,25 @@ pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Message, ReadError> {
 fn read_binary(headers: &HeaderMap, body: &[u8]) -> Result<Event, Rejection> {
     let mut attributes = Vec::new();
     for (header, value) in headers {
-        let name = match header.as_str().strip_prefix(PREFIX) {
-            Some(name) => name,
-            None if header == CONTENT_TYPE => "datacontenttype",
-            None => continue,
-        };
-        attributes.push((name.to_owned(), header_text(name, value)?));
+        if header == CONTENT_TYPE {
+            let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            attributes.push(("datacontenttype".to_owned(), text));
+        } else if let Some(name) = header.as_str().strip_prefix(PREFIX) {
+            match percent_decode(value.as_bytes()).decode_utf8() {
+                Ok(text) => attributes.push((name.to_owned(), text.into_owned())),
+                Err(_) if is_needed(name) => {
+                    return Err(Rejection::malformed(format!("header {header} is not text")));
+                }
+                // An extension that nobody here reads is no reason to lose an event.
+                Err(_) => {}
+            }
+        }
     }
     assemble(attributes, Some(body.to_vec()))
 }
 
-fn header_text(name: &str, value: &HeaderValue) -> Result<String, Rejection> {
-    let malformed = || Rejection::malformed(format!("header {PREFIX}{name} is not text"));
-    let text = std::str::from_utf8(value.as_bytes()).map_err(|_| malformed())?;
-    let decoded = percent_decode_str(text)
-        .decode_utf8()
-        .map_err(|_| malformed())?;
-    Ok(decoded.into_owned())
+fn is_needed(attribute: &str) -> bool {
+    matches!(attribute, "specversion" | "id" | "source" | "type" | "time")
 }
 
 /// The request that delivers an event in binary mode, as the KafkaSource does: `POST /`, attributes as headers, data as

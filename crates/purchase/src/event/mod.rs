@@ -204,6 +204,12 @@ pub fn assemble(
                 content_type = Some(value);
                 builder
             }
+            // Never in a valid event, and the separator of derived ids must not be among what it separates.
+            "id" | "source" | "type" if value.contains(char::is_control) => {
+                return Err(Rejection::malformed(format!(
+                    "attribute {name} contains a control character"
+                )));
+            }
             "id" | "source" | "type" if value.is_empty() => {
                 return Err(Rejection::malformed(format!("attribute {name} is empty")));
             }

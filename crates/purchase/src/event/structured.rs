@@ -9,12 +9,14 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use cloudevents::{AttributesReader, Data, Event};
 use serde_json::value::RawValue;
 
-use super::{Rejection, assemble};
+use super::{Reason, Rejection, assemble};
 
 type Envelope<'a> = BTreeMap<String, &'a RawValue>;
 
 /// Content type of one event.
 pub const CONTENT_TYPE: &str = "application/cloudevents+json";
+/// More events than this are no batch but an attack: two megabytes of whole events are about eight thousand.
+const BATCH_EVENTS_MAX: usize = 10_000;
 /// Content type of a batch.
 pub const BATCH_CONTENT_TYPE: &str = "application/cloudevents-batch+json";
 
@@ -30,6 +32,13 @@ pub fn read(json: &[u8]) -> Result<Event, Rejection> {
 pub fn read_batch(json: &[u8]) -> Result<Vec<Result<Event, Rejection>>, Rejection> {
     let events: Vec<&RawValue> = serde_json::from_slice(json)
         .map_err(|error| Rejection::malformed(format!("the batch is not a JSON array: {error}")))?;
+    if events.len() > BATCH_EVENTS_MAX {
+        let detail = format!(
+            "a batch must have at most {BATCH_EVENTS_MAX} events, but has {}",
+            events.len()
+        );
+        return Err(Rejection::new(Reason::TooLarge, detail));
+    }
     Ok(events
         .into_iter()
         .map(|event| read(event.get().as_bytes()))

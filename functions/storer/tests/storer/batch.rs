@@ -161,3 +161,20 @@ async fn one_unsure_event_makes_the_whole_batch_come_again() {
     let listed = store.list().await;
     assert!(listed.contains(&purchase(1)) && listed.contains(&purchase(2)));
 }
+
+#[tokio::test]
+async fn a_batch_of_more_events_than_any_honest_one_is_413() {
+    let store = Store::open().await;
+    for (events, expected) in [(10_000, 422), (10_001, 413), (1_000_000, 413)] {
+        let batch = format!("[{}]", vec!["0"; events].join(","));
+        let answer = store.ask(&post(BATCH, &batch)).await;
+        assert_eq!(status(&answer), expected, "{events}");
+        let reason = header(&answer, "kne-reason");
+        let expected = if expected == 413 {
+            "too-large"
+        } else {
+            "malformed"
+        };
+        assert_eq!(reason.as_deref(), Some(expected));
+    }
+}

@@ -211,3 +211,14 @@ async fn other_addresses_and_methods_are_told_what_there_is() {
     }
     insta::assert_snapshot!(catalogue.0);
 }
+
+#[tokio::test]
+async fn a_body_that_breaks_off_says_nothing_about_its_event_and_must_come_again() {
+    let store = Store::open().await;
+    let head = "POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\
+        Content-Type: application/cloudevents+json\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let answer = store
+        .ask(format!("{head}5\r\n{{\"spe\r\nno chunk\r\n").as_bytes())
+        .await;
+    assert_eq!(status(&answer), 503, "{}", raw::show(&answer));
+}
