@@ -28,7 +28,7 @@ pub trait Sink: Send + Sync {
 /// No answer came: the event may have arrived or not.
 #[derive(Debug, Error)]
 #[error("no answer from the sink: {0}")]
-pub struct SinkError(#[source] pub Box<dyn StdError + Send + Sync>);
+pub struct SinkError(pub Box<dyn StdError + Send + Sync>);
 
 /// How a delivery ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,12 +67,15 @@ pub async fn deliver(sink: &dyn Sink, event: &Event, backoff: &Backoff) -> Outco
                 attempts,
             });
         };
-        tracing::warn!(
-            attempts,
-            wait_ms = wait.as_millis(),
-            detail,
-            "delivery will be repeated"
-        );
+        // Seldom enough not to fill a disk in an outage of hours.
+        if attempts.is_power_of_two() {
+            tracing::warn!(
+                attempts,
+                wait_ms = wait.as_millis(),
+                detail,
+                "delivery is repeated"
+            );
+        }
         tokio::time::sleep(wait).await;
         attempts = attempts.saturating_add(1);
     }

@@ -22,7 +22,7 @@ pub struct RecorderOptions {
 impl Default for RecorderOptions {
     fn default() -> Self {
         Self {
-            queue_max: 4_096,
+            queue_max: 512,
             batch_max: 1_000,
             deadline: Duration::from_secs(10),
         }
@@ -36,7 +36,7 @@ pub enum RecordError {
     Saturated,
     #[error("no answer from the store within {0:?}")]
     Deadline(Duration),
-    #[error("the store failed: {0}")]
+    #[error("the store failed")]
     Store(#[source] PortError),
 }
 

@@ -37,12 +37,15 @@ pub enum WriteError {
     Closed,
     /// Rolled back before it was committed.
     #[error("{0}")]
-    RolledBack(#[source] Arc<rusqlite::Error>),
+    RolledBack(Arc<rusqlite::Error>),
     /// The commit itself failed, so what a crash would leave behind is not known.
     #[error("the commit failed: {0}")]
-    Commit(#[source] Arc<rusqlite::Error>),
+    Commit(Arc<rusqlite::Error>),
     #[error("no acknowledgement from the database within the deadline")]
     Deadline,
+    /// The writer ended with the write in its hands or in its queue.
+    #[error("the database was closed before it acknowledged")]
+    Aborted,
 }
 
 impl WriteError {
@@ -83,7 +86,7 @@ pub(crate) fn read_error(error: rusqlite::Error) -> PortError {
 }
 
 /// Locked, full or failing disks recover; a corrupt or read-only file needs somebody.
-fn may_pass(error: &rusqlite::Error) -> bool {
+pub(crate) fn may_pass(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
         Some(

@@ -96,6 +96,16 @@ impl Sqlite {
         self.writer.write(None, Durability::of).await
     }
 
+    /// Fails when nothing could be written now. Writes the schema's version over itself, so it meets a full disk too.
+    pub async fn probe(&self) -> Result<(), WriteError> {
+        self.writer.write(None, schema::touch).await
+    }
+
+    /// Resolves when nothing will be written any more: the file was closed, or the writer has failed.
+    pub async fn closed(&self) {
+        self.writer.closed().await;
+    }
+
     /// Finishes what is queued and closes the file. Later writes are refused.
     pub async fn close(&self) {
         self.writer.close().await;

@@ -17,7 +17,8 @@ const CONNECTIONS: usize = 4;
 pub(crate) struct Readers {
     path: PathBuf,
     options: Options,
-    permits: Semaphore,
+    /// Held by the work itself: a caller that leaves does not end it.
+    permits: Arc<Semaphore>,
     /// Opened when first needed.
     idle: Mutex<Vec<Connection>>,
 }
@@ -27,7 +28,7 @@ impl Readers {
         Self {
             path,
             options,
-            permits: Semaphore::new(CONNECTIONS),
+            permits: Arc::new(Semaphore::new(CONNECTIONS)),
             idle: Mutex::default(),
         }
     }
@@ -40,15 +41,19 @@ impl Readers {
     {
         let readers = Arc::clone(self);
         let reading = async move {
-            let permit = readers
-                .permits
-                .acquire()
+            let permits = Arc::clone(&readers.permits);
+            let permit = permits
+                .acquire_owned()
                 .await
                 .map_err(PortError::permanent)?;
-            let blocking = Arc::clone(&readers);
-            let result = tokio::task::spawn_blocking(move || blocking.read_now(work)).await;
-            drop(permit);
-            result.map_err(PortError::permanent)?
+            let work = move || {
+                let result = readers.read_now(work);
+                drop(permit);
+                result
+            };
+            tokio::task::spawn_blocking(work)
+                .await
+                .map_err(PortError::permanent)?
         };
         tokio::time::timeout(self.options.deadline, reading)
             .await

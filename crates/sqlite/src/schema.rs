@@ -108,6 +108,11 @@ fn migrate(connection: &Connection) -> rusqlite::Result<i64> {
     Ok(found)
 }
 
+/// A write that changes nothing.
+pub(crate) fn touch(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "user_version", VERSION)
+}
+
 /// A connection that can only read.
 pub(crate) fn open_readable(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -1,7 +1,8 @@
 //! The writer: one thread, one connection, one transaction for everything that is waiting.
 //!
 //! While a group is being committed the next one gathers in the queue. So with one caller a write costs one sync, and with
-//! many they share it, without a timer. A group stands or falls together; nobody is answered before the commit.
+//! many they share it, without a timer. Nobody is answered before the commit. A job that fails by itself is undone by
+//! itself; when the disk or the lock fails, the group stands or falls together.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use rusqlite::Connection;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::Options;
-use crate::error::{OpenError, WriteError};
+use crate::error::{OpenError, WriteError, may_pass};
 
 /// Bounds how long the first of a group waits for the last; a thousand inserts take a few milliseconds.
 const GROUP_MAX: usize = 1_000;
@@ -74,9 +75,14 @@ impl Writer {
             })?;
         match tokio::time::timeout(self.deadline, answer).await {
             Ok(Ok(result)) => result,
-            // The thread ended with the job in hand, which only a panic does.
-            Ok(Err(_)) | Err(_) => Err(WriteError::Deadline),
+            Ok(Err(_)) => Err(WriteError::Aborted),
+            Err(_) => Err(WriteError::Deadline),
         }
+    }
+
+    /// Resolves when there is no thread any more to write anything.
+    pub(crate) async fn closed(&self) {
+        self.queue.closed().await;
     }
 
     pub(crate) async fn close(&self) {
@@ -93,10 +99,13 @@ enum Message {
     Close(oneshot::Sender<()>),
 }
 
+/// What became of one job.
+type Outcome = Result<(), WriteError>;
+
 /// A job without its types.
 trait Work: Send {
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
-    fn answer(self: Box<Self>, outcome: Result<(), WriteError>);
+    fn answer(self: Box<Self>, outcome: Outcome);
 }
 
 struct Job<T, F> {
@@ -123,7 +132,7 @@ where
         Ok(())
     }
 
-    fn answer(self: Box<Self>, outcome: Result<(), WriteError>) {
+    fn answer(self: Box<Self>, outcome: Outcome) {
         let result = match (outcome, self.state) {
             (Ok(()), State::Done(value)) => Ok(value),
             // A committed group has run all its jobs, so only errors are left.
@@ -177,28 +186,47 @@ impl WriterThread {
     }
 
     fn commit(&mut self, mut group: Vec<Box<dyn Work>>) {
-        let outcome = self.transact(&mut group);
-        if outcome.is_ok() {
-            self.commits.fetch_add(1, Ordering::Relaxed);
-        } else if !self.connection.is_autocommit() {
-            // Without it the next BEGIN would fail; an error here shows up there.
-            let _ = self.connection.execute_batch("ROLLBACK");
-        }
-        for job in group {
-            job.answer(outcome.clone());
+        let outcomes = match self.transact(&mut group) {
+            Ok(outcomes) => {
+                self.commits.fetch_add(1, Ordering::Relaxed);
+                outcomes
+            }
+            Err(error) => {
+                if !self.connection.is_autocommit() {
+                    // Without it the next BEGIN would fail; an error here shows up there.
+                    let _ = self.connection.execute_batch("ROLLBACK");
+                }
+                vec![Err(error); group.len()]
+            }
+        };
+        for (job, outcome) in group.into_iter().zip(outcomes) {
+            job.answer(outcome);
         }
     }
 
-    fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<(), WriteError> {
+    /// Runs the group in one transaction; an error is the whole group's, the others are of single jobs.
+    fn transact(&self, group: &mut [Box<dyn Work>]) -> Result<Vec<Outcome>, WriteError> {
         let rolled_back = |error| WriteError::RolledBack(Arc::new(error));
+        let execute = |sql| self.connection.prepare_cached(sql)?.execute([]).map(drop);
         self.connection
             .execute_batch("BEGIN IMMEDIATE")
             .map_err(rolled_back)?;
+        let mut outcomes = Vec::with_capacity(group.len());
         for job in group {
-            job.run(&self.connection).map_err(rolled_back)?;
+            execute("SAVEPOINT job").map_err(rolled_back)?;
+            let outcome = job.run(&self.connection);
+            if let Err(error) = &outcome {
+                if self.connection.is_autocommit() || may_pass(error) {
+                    return outcome.map(|()| outcomes).map_err(rolled_back);
+                }
+                execute("ROLLBACK TO job").map_err(rolled_back)?;
+            }
+            outcomes.push(outcome.map_err(rolled_back));
+            execute("RELEASE job").map_err(rolled_back)?;
         }
         self.connection
             .execute_batch("COMMIT")
-            .map_err(|error| WriteError::Commit(Arc::new(error)))
+            .map_err(|error| WriteError::Commit(Arc::new(error)))?;
+        Ok(outcomes)
     }
 }

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use futures_util::future;
 use purchase::event::{Reason, structured};
 use purchase::{
-    AppendError, EventLog, PortError, PurchaseEvent, PurchaseReader, PurchaseWriter, Timestamp,
+    AppendError, EventLog, Owner, PortError, PurchaseEvent, PurchaseReader, PurchaseWriter,
+    Timestamp,
 };
 use rusqlite::Connection;
 use sqlite::{DeadLetter, Delivery, OpenError, Options, Sqlite};
@@ -227,4 +228,60 @@ fn a_file_of_a_newer_version_is_refused() {
         Sqlite::open(&path, Options::default()),
         Err(OpenError::Open { .. })
     ));
+}
+
+#[tokio::test]
+async fn a_write_that_fails_by_itself_takes_no_other_with_it() {
+    let file = SqliteFile::open();
+    let (log, store) = (file.sqlite.log(), file.sqlite.store());
+    let damaged = sample::purchase("ada");
+    store.record_all(vec![damaged.clone()]).await;
+    let damage = "UPDATE purchases SET price = 'abc'";
+    Connection::open(file.path())
+        .unwrap()
+        .execute_batch(damage)
+        .unwrap();
+    // All in one group: the writer cannot finish the first before the lock is gone.
+    let lock = file.lock();
+    let fresh = sample::purchase("bob");
+    let group = future::join4(
+        store.record_all(vec![damaged]),
+        log.append(event()),
+        store.record_all(vec![fresh.clone()]),
+        async { drop(lock) },
+    );
+    let (broken, appended, recorded, ()) = group.await;
+    assert!(
+        matches!(broken[..], [Err(PortError::Permanent(_))]),
+        "{broken:?}"
+    );
+    appended.unwrap();
+    assert!(
+        matches!(recorded[..], [Ok(purchase::Recorded::Stored)]),
+        "{recorded:?}"
+    );
+    assert_eq!(log.read(0, 10).await.unwrap().len(), 1);
+    assert_eq!(store.find_owners(vec![fresh.id]).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn readers_that_leave_do_not_pile_up_connections() {
+    let file = SqliteFile::open();
+    let store = file.sqlite.store();
+    let batch: Vec<_> = (0..2_000).map(|_| sample::purchase("ada")).collect();
+    store.record_all(batch).await;
+    for _ in 0..200 {
+        let mut read = store.list(&Owner::Everyone, None, 2_000);
+        // Begun and given up.
+        let _ = futures_util::poll!(read.as_mut());
+        tokio::task::yield_now().await;
+    }
+    store.list(&Owner::Everyone, None, 1).await.unwrap();
+    let path = file.path();
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    let open = open.filter(|fd| {
+        std::fs::read_link(fd.as_ref().unwrap().path()).is_ok_and(|target| target == path)
+    });
+    // The writer and at most four readers.
+    assert!(open.count() <= 5);
 }
