@@ -15,7 +15,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::any;
-use serve::TraceParent;
+use serve::{BodyDeadline, TraceParent};
 use tower::ServiceExt;
 
 /// What an unknown address is told.
@@ -23,6 +23,8 @@ pub const HINT: &str = "GET / (the page), POST /buy and GET /getAllUserBuys/{use
 
 /// The page and the public routes, each handed to its upstream: `/buy` to `buy`, `/getAllUserBuys/{*userid}` to `query`.
 pub fn routes(buy: Router, query: Router) -> Router {
+    let [buy, query] =
+        [buy, query].map(|router| router.method_not_allowed_fallback(serve::method_not_allowed));
     let public = Router::new()
         .route("/buy", any(hand_over).with_state(buy))
         .route(
@@ -38,10 +40,12 @@ pub fn routes(buy: Router, query: Router) -> Router {
 /// that expects one path parameter would find two. Only what the upstream is meant to know goes along.
 async fn hand_over(State(upstream): State<Router>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
-    let trace = parts.extensions.remove::<TraceParent>();
-    parts.extensions.clear();
-    if let Some(trace) = trace {
+    let mut known = std::mem::take(&mut parts.extensions);
+    if let Some(trace) = known.remove::<TraceParent>() {
         parts.extensions.insert(trace);
+    }
+    if let Some(deadline) = known.remove::<BodyDeadline>() {
+        parts.extensions.insert(deadline);
     }
     let request = Request::from_parts(parts, Body::new(body));
     upstream

@@ -99,8 +99,8 @@ fn not_found(name: &str, hint: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, error)
 }
 
-/// axum adds `Allow`.
-async fn method_not_allowed() -> Problem {
+/// 405 as a problem, for a router within a router, which has a fallback of its own. axum adds `Allow`.
+pub async fn method_not_allowed() -> Problem {
     let error = "This address does not take this method; the header Allow names those it takes.";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, error)
 }

@@ -20,9 +20,10 @@ use crate::Problem;
 #[derive(Debug)]
 pub struct Body<const MAX: usize>(pub Bytes);
 
-/// How long a body may take; a host puts its own into the request's extensions.
+/// How long a body may take; a host puts its own into the request's extensions, and whoever hands a request on to another
+/// router hands it on too.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct BodyDeadline(pub(crate) Duration);
+pub struct BodyDeadline(pub(crate) Duration);
 
 impl BodyDeadline {
     /// 2 MiB, the largest body of any function, pass in this time at 1.7 Mbit/s.

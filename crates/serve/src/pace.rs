@@ -54,7 +54,8 @@ enum Phase {
 impl Pace {
     pub(crate) fn new(limits: Limits) -> Arc<Self> {
         let state = State {
-            phase: Phase::Idle,
+            // A client that connects has something to say; only between requests may a connection be quiet for long.
+            phase: Phase::Head,
             since: Instant::now(),
             blocked: None,
         };

@@ -6,15 +6,19 @@ use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use crate::problem::chain;
 use crate::{
-    App, BoxError, EXIT_CONFIG, Env, EnvProblems, HttpConfig, Limits, init_telemetry, run,
+    App, BoxError, EXIT_CONFIG, Env, EnvProblems, HttpConfig, Limits, init_telemetry, run, server,
     stop_signal,
 };
+
+/// How long threads that block are waited for at the very end.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(1);
 
 /// What a main hands over: the app, where it listens, and what is left to do after the last answer.
 pub struct Function {
@@ -118,12 +122,14 @@ where
     init_telemetry(&mut env);
     let config = read(&mut env);
     let config = env.finish(config)?;
+    server::raise_descriptor_limit();
 
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.enable_all().build().map_err(Failure::Runtime)?;
-    runtime
-        .block_on(run(config))
-        .map_err(|error| Failure::Run(error.into()))
+    let ended = runtime.block_on(run(config));
+    // Whatever blocks a thread now, a name look-up or a hung disk, must not outlive the grace time.
+    runtime.shutdown_timeout(SHUTDOWN_MAX);
+    ended.map_err(|error| Failure::Run(error.into()))
 }
 
 async fn serve(
@@ -132,9 +138,9 @@ async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let Function { app, http, on_stop } = function;
-    let listener = listen(http.host, http.port, "PORT").await?;
+    let listener = listen(http.host, http.port, "PORT")?;
     if let Some(port) = http.metrics_port {
-        let listener = listen(http.host, port, "METRICS_PORT").await?;
+        let listener = listen(http.host, port, "METRICS_PORT")?;
         let app = app.shared_metrics().routes();
         // It ends with the runtime, after the drain: a scrape during the drain is worth an answer.
         tokio::spawn(run(
@@ -171,17 +177,11 @@ async fn serve(
     Ok(())
 }
 
-async fn listen(
-    host: IpAddr,
-    port: u16,
-    variable: &'static str,
-) -> Result<TcpListener, ServeError> {
+fn listen(host: IpAddr, port: u16, variable: &'static str) -> Result<TcpListener, ServeError> {
     let address = SocketAddr::new(host, port);
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| ServeError::Listen {
-            address,
-            variable,
-            source,
-        })
+    server::listen(address).map_err(|source| ServeError::Listen {
+        address,
+        variable,
+        source,
+    })
 }

@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use rustix::process::{Resource, getrlimit};
-use tokio::net::{TcpListener, TcpStream};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -43,7 +44,8 @@ const DESCRIPTORS_RESERVED: u64 = 128;
 /// The deadlines and bounds of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at the same time; one more waits in the kernel's backlog.
+    /// Connections at the same time; one more waits in the kernel's backlog. The default leaves room for one server in the
+    /// process: several have to share it.
     pub connections_max: usize,
     /// From the first byte of a request head to its end.
     pub head: Duration,
@@ -73,10 +75,22 @@ impl Default for Limits {
             // A client that is out of reach for this long is gone.
             stall: Duration::from_secs(30),
             drain_delay: Duration::ZERO,
-            // Within the 30 s that platforms give before they kill.
-            drain_max: Duration::from_secs(25),
+            // With 5 s of drain delay before and as long for what is left to do after it, within the 30 s that platforms give.
+            drain_max: Duration::from_secs(20),
         }
     }
+}
+
+/// Raises the soft limit of file descriptors to the hard one; the low default of most systems is for programs that use
+/// `select`.
+pub(crate) fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // Without it there are fewer connections at a time, which the limits below account for.
+    let _ = setrlimit(Resource::Nofile, raised);
 }
 
 /// The connections that this process can have open, by its soft limit of file descriptors.
@@ -84,6 +98,20 @@ fn descriptors() -> usize {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let free = limit.saturating_sub(DESCRIPTORS_RESERVED).max(16);
     usize::try_from(free).unwrap_or(usize::MAX)
+}
+
+/// A listener on `address`. Its backlog takes a burst of connections; the default of 128 would make clients wait for a
+/// second and try again.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    const BACKLOG: u32 = 4_096;
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A restart must not wait for the connections of the process before it.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// How a server ended.

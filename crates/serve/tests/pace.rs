@@ -75,7 +75,7 @@ async fn a_trickle_on_a_kept_connection_is_closed_too() {
 #[tokio::test]
 async fn idle_connection_is_closed_after_idle_and_not_after_head() {
     let limits = Limits {
-        head: SHORT / 10,
+        head: SHORT,
         idle: SHORT * 3,
         ..patient()
     };
@@ -92,9 +92,9 @@ async fn idle_connection_is_closed_after_idle_and_not_after_head() {
 }
 
 #[tokio::test]
-async fn connection_without_a_byte_is_closed_after_idle() {
+async fn connection_without_a_byte_is_closed_after_head() {
     let limits = Limits {
-        idle: SHORT,
+        head: SHORT,
         ..patient()
     };
     let server = Server::start(app(Router::new()), limits).await;

@@ -56,11 +56,15 @@ impl Process {
         .await
     }
 
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.child);
         // It may have ended by itself, which the caller sees from its exit status.
-        let _ = kill_process(pid, signal);
+        let _ = kill_process(self.pid(), signal);
     }
 
     /// SIGKILL, and waits for the end.
