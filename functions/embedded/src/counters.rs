@@ -3,28 +3,36 @@
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::gauge::Gauge;
 use serve::Metrics;
 use sqlite::Sqlite;
 
-/// The pump's counters.
+/// What the pump tells of the delivery.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counters {
     pub(crate) delivered: Counter,
-    pub(crate) dead_letters: Counter,
+    /// Events in the log: on their way, behind, or delivered a moment ago.
+    pub(crate) waiting: Gauge,
+    pub(crate) dead_letters: Gauge,
 }
 
 impl Counters {
     pub(crate) fn register(metrics: &Metrics, sqlite: Sqlite) -> Self {
         let counters = Self::default();
+        let Self {
+            delivered,
+            waiting,
+            dead_letters,
+        } = counters.clone();
         metrics.register(|registry| {
-            let delivered = "Events that storer confirmed";
+            let help = "Events that storer confirmed since the start";
+            registry.register("delivery_events_delivered", help, delivered);
+            registry.register("delivery_events_waiting", "Events in the log", waiting);
             registry.register(
-                "delivery_events_delivered",
-                delivered,
-                counters.delivered.clone(),
+                "delivery_dead_letters",
+                "Events that cannot be stored",
+                dead_letters,
             );
-            let dead = "Events that became dead letters";
-            registry.register("delivery_dead_letters", dead, counters.dead_letters.clone());
             registry.register_collector(Box::new(Commits(sqlite)));
         });
         counters

@@ -32,7 +32,9 @@ impl DataDir {
             path: path.to_owned(),
             source,
         };
-        fs::create_dir_all(path).map_err(unusable)?;
+        fs::create_dir_all(path)
+            .and_then(|()| sync_entry(path))
+            .map_err(unusable)?;
         let mut lock = OpenOptions::new()
             .read(true)
             .write(true)
@@ -71,4 +73,10 @@ impl DataDir {
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join("user-buy-list.sqlite")
     }
+}
+
+/// Makes the folder itself survive a power cut: its name is in its parent.
+fn sync_entry(path: &Path) -> io::Result<()> {
+    let path = path.canonicalize()?;
+    File::open(path.parent().unwrap_or(&path))?.sync_all()
 }

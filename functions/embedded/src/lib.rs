@@ -17,4 +17,4 @@ mod router_sink;
 mod wiring;
 
 pub use config::{Arguments, Config};
-pub use wiring::{Embedded, StartError};
+pub use wiring::{Embedded, EmbeddedError};

@@ -44,40 +44,38 @@ pub(crate) struct Listeners {
 }
 
 impl Listeners {
-    pub(crate) async fn bind(config: &Config) -> Result<Self, ListenError> {
+    pub(crate) fn bind(config: &Config) -> Result<Self, ListenError> {
         let host = config.http.host;
         let address = SocketAddr::new(host, config.http.port);
-        let page = bind(address)
-            .await
-            .map_err(|source| ListenError::Page { address, source })?;
+        let page = bind(address).map_err(|source| ListenError::Page { address, source })?;
         let metrics = match config.http.metrics_port {
             None => None,
             Some(port) => {
                 let address = SocketAddr::new(host, port);
-                let metrics = bind(address).await;
+                let metrics = bind(address);
                 Some(metrics.map_err(|source| ListenError::Metrics { address, source })?)
             }
         };
         Ok(Self {
             page,
-            buy: optional(host, config.buy_port).await,
-            storer: optional(host, config.storer_port).await,
-            query: optional(host, config.query_port).await,
+            buy: optional(host, config.buy_port),
+            storer: optional(host, config.storer_port),
+            query: optional(host, config.query_port),
             metrics,
         })
     }
 }
 
-async fn bind(address: SocketAddr) -> io::Result<Listener> {
-    let socket = TcpListener::bind(address).await?;
+fn bind(address: SocketAddr) -> io::Result<Listener> {
+    let socket = serve::listen(address)?;
     Ok(Listener {
         address: socket.local_addr()?,
         socket,
     })
 }
 
-async fn optional(host: IpAddr, port: u16) -> Optional {
-    bind(SocketAddr::new(host, port)).await.map_err(|error| {
+fn optional(host: IpAddr, port: u16) -> Optional {
+    bind(SocketAddr::new(host, port)).map_err(|error| {
         tracing::warn!(port, %error, "a function has no port of its own; the page's port is enough");
         port
     })

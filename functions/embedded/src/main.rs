@@ -1,28 +1,33 @@
 //! `user-buy-list`: starts everything, says what to open, drains on Ctrl-C.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use embedded::{Arguments, Config, Embedded, StartError};
+use embedded::{Arguments, Config, Embedded, EmbeddedError};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     serve::boot("user-buy-list", |env| Config::read(env, arguments), run)
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "the greeting is for the person who started it"
-)]
-async fn run(config: Config) -> Result<(), StartError> {
+async fn run(config: Config) -> Result<(), EmbeddedError> {
     let stop = serve::stop_signal();
-    let running = Embedded::start(config).await?;
-    println!("{}", running.greeting());
-    stop.await;
+    let mut running = Embedded::start(config).await?;
+    say(&running.greeting());
+    let ended = tokio::select! {
+        () = stop => Ok(()),
+        failure = running.failed() => Err(failure),
+    };
     tokio::select! {
-        () = running.stop() => println!("Stopped."),
+        () = running.stop() => say("Stopped."),
         // What is on disk is safe at any moment, so an impatient second signal may have its way.
-        () = serve::stop_signal() => println!("Stopped at once; the rest is delivered at the next start."),
+        () = serve::stop_signal() => say("Stopped at once; the rest is delivered at the next start."),
     }
-    Ok(())
+    ended
+}
+
+/// To the person who started it, if anybody listens.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
 }

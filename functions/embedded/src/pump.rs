@@ -17,7 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 use crate::counters::Counters;
 
 /// Events on their way at the same time; storer groups them into few writes. The rest waits in the log, which costs nothing.
-const IN_FLIGHT_MAX: usize = 256;
+const IN_FLIGHT_MAX: usize = 128;
 /// How often delivered events are removed from the log. Sooner would cost a sync per purchase; later means more repetitions
 /// after a kill.
 const SETTLE_PAUSE: Duration = Duration::from_secs(1);
@@ -25,11 +25,11 @@ const SETTLE_PAUSE: Duration = Duration::from_secs(1);
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// Linear as our KafkaSource manifest has it, but never long: the store is on the same disk, and nobody wants to wait two
-/// minutes after it recovered. 24 hours in all.
+/// minutes after it recovered. Without end: log and store are one file, so there is nowhere better for an event to be.
 const BACKOFF: Backoff = Backoff {
     policy: Policy::Linear,
     delay: Duration::from_millis(100),
-    retries: 43_220,
+    retries: u32::MAX,
     ceiling: Some(Duration::from_secs(2)),
 };
 
@@ -67,11 +67,19 @@ impl Pump {
         }
     }
 
+    /// Resolves when the pump has ended, which it does not do before it is stopped.
+    pub(crate) async fn ended(&mut self) {
+        if let Err(error) = (&mut self.task).await {
+            tracing::error!(%error, "the pump failed");
+        }
+    }
+
     /// Delivers what is in the log, as long as that takes no longer than five seconds, and ends.
     pub(crate) async fn stop(self) {
         drop(self.stop);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the pump ended early; the rest is delivered at the next start");
+        // After a failure it has been waited for already, and may not be again.
+        if !self.task.is_finished() {
+            let _ = self.task.await;
         }
     }
 }
@@ -102,8 +110,11 @@ impl Rounds {
                 () = self.log.appended() => self.behind = true,
                 Some(ended) = self.on_their_way.join_next() => self.arrived(ended),
                 _ = tick.tick() => {
+                    // Also finds what another process put into the log.
+                    self.behind = true;
                     read_failed = false;
                     self.settle().await;
+                    self.measure().await;
                 }
                 _ = &mut stopped => break,
             }
@@ -173,6 +184,16 @@ impl Rounds {
             }
         }
     }
+
+    async fn measure(&self) {
+        // A log that cannot be read is reported by whoever reads it for a purpose.
+        if let Ok(delivery) = self.log.delivery().await {
+            let counters = &self.courier.counters;
+            let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+            counters.waiting.set(gauge(delivery.waiting));
+            counters.dead_letters.set(gauge(delivery.dead_letters));
+        }
+    }
 }
 
 /// Brings single events to storer.
@@ -228,6 +249,5 @@ impl Courier {
             tracing::warn!(%error, position, "cannot keep a dead letter; trying again");
             sleep(SETTLE_PAUSE).await;
         }
-        self.counters.dead_letters.inc();
     }
 }

@@ -12,12 +12,8 @@ impl ReadyCheck for Database {
         "database"
     }
 
-    /// Goes through the writer, so it misses what buy would miss.
+    /// A write like buy's own, so it misses what buy would miss.
     async fn missing(&self) -> Option<String> {
-        self.0
-            .durability()
-            .await
-            .err()
-            .map(|error| error.to_string())
+        self.0.probe().await.err().map(|error| error.to_string())
     }
 }

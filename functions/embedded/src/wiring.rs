@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use buy::Buy;
@@ -14,6 +15,7 @@ use storer::Storer;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::counters::Counters;
@@ -25,14 +27,22 @@ use crate::ready::Database;
 use crate::router_sink::RouterSink;
 
 #[derive(Debug, Error)]
-pub enum StartError {
+pub enum EmbeddedError {
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
     Listen(#[from] ListenError),
+    #[error("the {0} ended by itself, see the log; what was bought is safe")]
+    Failed(&'static str),
 }
+
+/// Here buy has the lists too, as it has in a cluster, where it forwards to query.
+const BUY_HINT: &str = "POST /buy and GET /getAllUserBuys/{userid}";
+
+/// For the checkpoint at the end, which is a convenience.
+const CLOSE_MAX: Duration = Duration::from_secs(3);
 
 /// The running product.
 pub struct Embedded {
@@ -46,10 +56,10 @@ pub struct Embedded {
 
 impl Embedded {
     /// Opens the data, starts the pump and listens.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
+    pub async fn start(config: Config) -> Result<Self, EmbeddedError> {
         let data_dir = DataDir::take(&config.data_dir)?;
         let sqlite = Sqlite::open(&data_dir.database(), Options::default())?;
-        let listeners = Listeners::bind(&config).await?;
+        let listeners = Listeners::bind(&config)?;
         let metrics = Metrics::new();
         let counters = Counters::register(&metrics, sqlite.clone());
 
@@ -64,18 +74,20 @@ impl Embedded {
         let lists = query::public_routes(query.clone());
         let page = frontend::routes(buy.clone(), lists.clone());
 
-        let app = |name, hint, routes| {
+        let app = |name, hint, routes, max_in_flight| {
             let app = App::new(name, hint, routes)
                 .ready(Arc::new(Database(sqlite.clone())))
                 .metrics(metrics.clone())
-                .max_in_flight(config.http.max_in_flight);
+                .max_in_flight(max_in_flight);
             if config.http.metrics_on_main_port {
                 app.expose_metrics().build()
             } else {
                 app.build()
             }
         };
-        let storer = app("storer", storer::HINT, storer);
+        let max_in_flight = config.http.max_in_flight;
+        let storer_max = max_in_flight.min(storer::MAX_IN_FLIGHT);
+        let storer = app("storer", storer::HINT, storer, storer_max);
         let pump = Pump::start(
             sqlite.log(),
             RouterSink(storer.clone()),
@@ -85,19 +97,21 @@ impl Embedded {
 
         let mut servers = Servers::new(&config);
         let address = listeners.page.address;
-        servers.serve(listeners.page, app("page", frontend::HINT, page));
+        servers.serve(
+            listeners.page,
+            app("page", frontend::HINT, page, max_in_flight),
+        );
         let functions = [
-            // Lists too, as buy has them in a cluster, where it forwards to query.
             (
                 "buy",
                 listeners.buy,
-                app("buy", buy::HINT, buy.merge(lists)),
+                app("buy", BUY_HINT, buy.merge(lists), max_in_flight),
             ),
             ("storer", listeners.storer, storer),
             (
                 "query",
                 listeners.query,
-                app("query", query::HINT, query::routes(query)),
+                app("query", query::HINT, query::routes(query), max_in_flight),
             ),
         ]
         .map(|(name, listener, app)| {
@@ -127,14 +141,29 @@ impl Embedded {
         greeting(self.data_dir.path(), self.page, &self.functions)
     }
 
+    /// Resolves when a part ends that should run until the stop. Without it purchases would be refused, or taken and not
+    /// delivered, by a process that looks alive.
+    pub async fn failed(&mut self) -> EmbeddedError {
+        EmbeddedError::Failed(tokio::select! {
+            () = self.sqlite.closed() => "database writer",
+            () = self.pump.ended() => "delivery",
+            _ = self.servers.tasks.join_next() => "server",
+        })
+    }
+
     /// Lets requests in flight finish, delivers what is in the log, closes the file.
     pub async fn stop(self) {
         self.servers.stop().await;
         self.pump.stop().await;
-        self.sqlite.close().await;
+        if timeout(CLOSE_MAX, self.sqlite.close()).await.is_err() {
+            tracing::warn!("the database is still busy; it recovers at the next start");
+        }
         drop(self.data_dir);
     }
 }
+
+/// The page, three functions and the metrics share the process's file descriptors.
+const ADDRESSES_MAX: usize = 5;
 
 /// The accept loops, one per address.
 struct Servers {
@@ -147,6 +176,7 @@ impl Servers {
     fn new(config: &Config) -> Self {
         let limits = Limits {
             drain_delay: config.http.drain_delay,
+            connections_max: Limits::default().connections_max / ADDRESSES_MAX,
             ..Limits::default()
         };
         Self {

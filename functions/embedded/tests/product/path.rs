@@ -1,11 +1,14 @@
 //! One purchase, all the way, through every door of the process.
 
+use std::process::Command;
+
+use rustix::process::{Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
 use testkit::app::client;
 use testkit::oracle::{self, Intent, Oracle, Outcome};
 use testkit::{eventually, sample};
 
-use crate::product::{Folder, Product};
+use crate::product::{Folder, Product, add_arguments};
 
 async fn post(url: &str, key: Option<&str>, body: &Value) -> (u16, Value) {
     let mut request = client()
@@ -216,5 +219,104 @@ async fn while_the_file_is_locked_nothing_is_promised_and_afterwards_nothing_is_
     .await;
     let verdict = oracle.judge(&[oracle::list(&client, &product.page, "ada").await]);
     assert!(verdict.is_kept(), "{verdict:#?}");
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn while_the_disk_is_full_nothing_is_promised_and_afterwards_nothing_is_missing() {
+    let folder = Folder::new();
+    // A process may not write beyond a size of file that is lowered and raised from outside: to SQLite that is a disk that
+    // takes nothing. The signal that comes with it is ignored, as it would be with a real disk.
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        "trap '' XFSZ; exec \"$@\"",
+        "sh",
+        env!("CARGO_BIN_EXE_user-buy-list"),
+    ]);
+    add_arguments(&mut command, &folder.path());
+    let product = Product::start_command(&mut command).await;
+    let limit_file_size = |bytes| {
+        let limit = Rlimit {
+            current: bytes,
+            maximum: None,
+        };
+        prlimit(Some(product.process.pid()), Resource::Fsize, limit).unwrap();
+    };
+    let client = client();
+    let oracle = Oracle::default();
+    oracle
+        .buy(&client, &product.buy, &Intent::new("ada", true))
+        .await;
+    limit_file_size(Some(4_096));
+    let during: Vec<_> = (0..20).map(|n| Intent::new("ada", n % 2 == 0)).collect();
+    for intent in &during {
+        let outcome = oracle.buy(&client, &product.buy, intent).await;
+        assert!(!matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
+    }
+    let ready = client
+        .get(format!("{}/ready", product.page))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(ready.status(), 503);
+    limit_file_size(None);
+    for intent in during.iter().filter(|intent| intent.key.is_some()) {
+        let outcome = oracle.buy(&client, &product.buy, intent).await;
+        assert!(matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
+    }
+    let lists = eventually("every promised purchase in the list", async || {
+        let list = oracle::list(&client, &product.page, "ada").await;
+        let listed = list
+            .iter()
+            .filter(|listed| oracle.promised().contains(&listed.id))
+            .count();
+        (listed >= oracle.promised().len()).then_some(list)
+    })
+    .await;
+    let verdict = oracle.judge(&[lists]);
+    assert!(verdict.is_kept(), "{verdict:#?}");
+    product.stop().await;
+    assert_eq!(folder.integrity(), "ok");
+    assert_eq!(folder.count("log"), 0);
+}
+
+#[tokio::test]
+async fn a_wrong_request_is_answered_with_a_problem_at_every_door() {
+    let folder = Folder::new();
+    let product = Product::start(&folder).await;
+    let client = client();
+    for door in [
+        &product.page,
+        &format!("{}/api", product.page),
+        &product.buy,
+    ] {
+        for (request, status, allow) in [
+            (client.get(format!("{door}/buy")), 405, Some("POST")),
+            (
+                client.post(format!("{door}/getAllUserBuys/ada")),
+                405,
+                Some("GET,HEAD"),
+            ),
+            (client.get(format!("{door}/purchases")), 404, None),
+            (client.get(format!("{door}/getAllUserBuys/")), 404, None),
+        ] {
+            let answer = request.send().await.unwrap();
+            let shown = format!("{answer:?}");
+            assert_eq!(answer.status(), status, "{shown}");
+            let header = |name| {
+                answer
+                    .headers()
+                    .get(name)
+                    .map(|value| value.to_str().unwrap())
+            };
+            assert_eq!(header("allow"), allow, "{shown}");
+            assert_eq!(
+                header("content-type"),
+                Some("application/problem+json"),
+                "{shown}"
+            );
+        }
+    }
     product.stop().await;
 }
