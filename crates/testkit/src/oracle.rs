@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use crate::sample;
+use crate::{eventually, sample};
 
 /// Something a client wants to buy, once. Its item is unique, so that it is recognised in the list whatever id it got.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -121,6 +121,20 @@ impl Oracle {
                 _ => None,
             })
             .collect()
+    }
+
+    /// The lists of all users, as `url` gives them, once they hold every purchase that was promised.
+    pub async fn full_lists(&self, client: &reqwest::Client, url: &str) -> Vec<Vec<Listed>> {
+        let promised = self.promised();
+        eventually("every promised purchase in its list", async || {
+            let mut lists = Vec::new();
+            for user in self.users() {
+                lists.push(list(client, url, &user).await);
+            }
+            let ids: HashSet<_> = lists.iter().flatten().map(|listed| &listed.id).collect();
+            promised.iter().all(|id| ids.contains(id)).then_some(lists)
+        })
+        .await
     }
 
     /// Compares the log with the lists of all its users, each in the order it was given out.

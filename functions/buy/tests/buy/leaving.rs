@@ -7,9 +7,8 @@ use crate::support::{Shop, by, json};
 use async_trait::async_trait;
 use purchase::{AppendError, EventLog, PurchaseEvent};
 use serve::Limits;
-use sqlite::Options;
-use testkit::NEVER;
 use testkit::eventually;
+use testkit::file::patient;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
@@ -26,14 +25,6 @@ impl EventLog for Announcing {
     async fn append(&self, event: PurchaseEvent) -> Result<(), AppendError> {
         self.asked.notify_one();
         self.log.append(event).await
-    }
-}
-
-fn patient() -> Options {
-    Options {
-        busy_timeout: NEVER,
-        deadline: NEVER,
-        ..Options::default()
     }
 }
 

@@ -9,6 +9,7 @@ use purchase::{AppendError, EventLog, PurchaseEvent};
 use serve::Limits;
 use sqlite::Options;
 use testkit::NEVER;
+use testkit::file::hasty;
 use testkit::raw::{Catalogue, body, header, status};
 use testkit::sample::STAMPED_ID as ID;
 use testkit::{eventually, raw};
@@ -37,11 +38,7 @@ fn unavailable(shop: &Shop, answer: &[u8], recorded: &str) {
 
 #[tokio::test]
 async fn while_the_log_is_down_the_client_learns_that_nothing_was_recorded() {
-    let options = Options {
-        busy_timeout: Duration::from_millis(20),
-        deadline: NEVER,
-        ..Options::default()
-    };
+    let options = hasty();
     let shop = Shop::with(options, Limits::default()).await;
     let lock = shop.file.lock();
     let mut catalogue = Catalogue::default();
@@ -97,11 +94,7 @@ async fn at_the_deadline_the_client_learns_that_it_is_not_known() {
 
 #[tokio::test]
 async fn the_id_in_a_503_is_that_of_the_repetition() {
-    let options = Options {
-        busy_timeout: Duration::from_millis(20),
-        deadline: NEVER,
-        ..Options::default()
-    };
+    let options = hasty();
     let shop = Shop::with(options, Limits::default()).await;
     let lock = shop.file.lock();
     let refused = shop.ask(&keyed("order-1", VALID)).await;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use testkit::PATIENCE;
 use testkit::app::client;
-use testkit::oracle::{self, Intent, Oracle, Outcome};
+use testkit::oracle::{Intent, Oracle, Outcome};
 use testkit::random::Random;
-use testkit::{PATIENCE, eventually};
 
 use crate::product::{Folder, Product};
 
@@ -40,20 +40,7 @@ async fn twenty_kills_under_load_lose_and_double_nothing() {
 
     let product = Product::start(&folder).await;
     let client = client();
-    let promised = oracle.promised();
-    let lists = eventually("every promised purchase in its list", async || {
-        let mut lists = Vec::new();
-        for user in oracle.users() {
-            lists.push(oracle::list(&client, &product.page, &user).await);
-        }
-        let listed = lists
-            .iter()
-            .flatten()
-            .filter(|listed| promised.contains(&listed.id))
-            .count();
-        (listed >= promised.len()).then_some(lists)
-    })
-    .await;
+    let lists = oracle.full_lists(&client, &product.page).await;
     product.stop().await;
     let verdict = oracle.judge(&lists);
     println!("{verdict}");

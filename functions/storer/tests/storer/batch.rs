@@ -1,14 +1,13 @@
 //! Many events in one request: each is judged on its own.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::support::{Sent, Store, batch, post, purchase, unsure};
 use async_trait::async_trait;
 use delivery::RecorderOptions;
 use purchase::{PortError, Purchase, PurchaseWriter, Recorded};
 use sqlite::Options;
-use testkit::NEVER;
+use testkit::file::hasty;
 use testkit::raw::{Catalogue, body, header, status};
 use testkit::sample;
 
@@ -103,11 +102,7 @@ async fn good_events_are_stored_beside_bad_ones_which_are_listed() {
 
 #[tokio::test]
 async fn while_the_store_is_locked_a_mixed_batch_is_unsure() {
-    let options = Options {
-        busy_timeout: Duration::from_millis(20),
-        deadline: NEVER,
-        ..Options::default()
-    };
+    let options = hasty();
     let store = Store::with(options, RecorderOptions::default()).await;
     let lock = store.file.lock();
     let mixed = batch(&[Sent::of(&purchase(1)), Sent::raw_record(1, "hello")]);

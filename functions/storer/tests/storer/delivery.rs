@@ -3,8 +3,8 @@
 use crate::support::{Form, Sent, Store, purchase};
 use delivery::RecorderOptions;
 use purchase::Purchase;
-use sqlite::Options;
 use testkit::NEVER;
+use testkit::file::patient;
 use testkit::random::Random;
 use testkit::raw::status;
 use testkit::{eventually, raw, sample};
@@ -12,11 +12,7 @@ use tokio::task::JoinSet;
 
 #[tokio::test]
 async fn deliveries_at_once_share_commits() {
-    let options = Options {
-        busy_timeout: NEVER,
-        deadline: NEVER,
-        ..Options::default()
-    };
+    let options = patient();
     let recorder = RecorderOptions {
         deadline: NEVER,
         ..RecorderOptions::default()

@@ -6,8 +6,7 @@ use crate::support::{Sent, Store, purchase, unsure};
 use delivery::RecorderOptions;
 use purchase::request::{Timestamps, from_json};
 use purchase::{IdempotencyKey, PurchaseId, Timestamp};
-use sqlite::Options;
-use testkit::NEVER;
+use testkit::file::{hasty, patient};
 use testkit::raw::{Catalogue, body, header, request, status};
 
 const VALID: &str = r#"{"username":"Ada","userid":"a/b %ü","item":"tea","price":12.50}"#;
@@ -157,15 +156,7 @@ async fn an_id_that_is_taken_by_other_content_is_422() {
 
 #[tokio::test]
 async fn while_the_store_is_locked_or_slow_it_is_503() {
-    let store = Store::with(
-        Options {
-            busy_timeout: Duration::from_millis(20),
-            deadline: NEVER,
-            ..Options::default()
-        },
-        RecorderOptions::default(),
-    )
-    .await;
+    let store = Store::with(hasty(), RecorderOptions::default()).await;
     let lock = store.file.lock();
     let mut catalogue = Catalogue::default();
     let answer = store.ask(&direct(&["Idempotency-Key: k"], VALID)).await;
@@ -178,11 +169,7 @@ async fn while_the_store_is_locked_or_slow_it_is_503() {
         deadline: Duration::from_millis(50),
         ..RecorderOptions::default()
     };
-    let options = Options {
-        busy_timeout: NEVER,
-        deadline: NEVER,
-        ..Options::default()
-    };
+    let options = patient();
     let store = Store::with(options, slow).await;
     let lock = store.file.lock();
     let answer = store.ask(&direct(&["Idempotency-Key: k"], VALID)).await;
@@ -198,11 +185,7 @@ async fn only_with_a_key_a_repetition_is_said_to_be_harmless() {
         deadline: Duration::from_millis(50),
         ..RecorderOptions::default()
     };
-    let options = Options {
-        busy_timeout: NEVER,
-        deadline: NEVER,
-        ..Options::default()
-    };
+    let options = patient();
     let store = Store::with(options, recorder).await;
     let lock = store.file.lock();
     // Without a key the repetition gets an id of its own, and both are stored.

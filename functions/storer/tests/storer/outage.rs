@@ -9,6 +9,7 @@ use delivery::RecorderOptions;
 use purchase::{PortError, Purchase, PurchaseWriter, Recorded};
 use sqlite::Options;
 use testkit::NEVER;
+use testkit::file::{hasty, patient};
 use testkit::raw::{Catalogue, status};
 use testkit::{eventually, raw, sample};
 use tokio::task::JoinSet;
@@ -26,22 +27,9 @@ fn all_forms() -> Vec<(String, Vec<u8>)> {
     all
 }
 
-/// SQLite waits for a lock for as long as the test lasts.
-fn patient() -> Options {
-    Options {
-        busy_timeout: NEVER,
-        deadline: NEVER,
-        ..Options::default()
-    }
-}
-
 #[tokio::test]
 async fn while_the_store_is_locked_deliveries_are_unsure() {
-    let options = Options {
-        busy_timeout: Duration::from_millis(20),
-        deadline: NEVER,
-        ..Options::default()
-    };
+    let options = hasty();
     let store = Store::with(options, RecorderOptions::default()).await;
     let lock = store.file.lock();
     let mut catalogue = Catalogue::default();
