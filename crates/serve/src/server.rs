@@ -44,8 +44,7 @@ const DESCRIPTORS_RESERVED: u64 = 128;
 /// The deadlines and bounds of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at the same time; one more waits in the kernel's backlog. The default leaves room for one server in the
-    /// process: several have to share it.
+    /// Connections at the same time; one more waits in the kernel's backlog.
     pub connections_max: usize,
     /// From the first byte of a request head to its end.
     pub head: Duration,
@@ -63,9 +62,16 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
+        Self::of_one_among(1)
+    }
+}
+
+impl Limits {
+    /// For each of several servers in one process: they share its file descriptors.
+    pub fn of_one_among(servers: usize) -> Self {
         Self {
             // With 8 KiB of buffer each this is 32 MiB; if all send heads of 64 KiB, 256 MiB.
-            connections_max: 4_096.min(descriptors()),
+            connections_max: 4_096.min(descriptors() / servers.max(1)),
             // A head is a few packets; no honest client needs this long.
             head: Duration::from_secs(10),
             body: BodyDeadline::DEFAULT.0,

@@ -14,6 +14,7 @@ mod listeners;
 mod pump;
 mod ready;
 mod router_sink;
+mod servers;
 mod wiring;
 
 pub use config::{Arguments, Config};

@@ -9,22 +9,21 @@ use buy::Buy;
 use delivery::{Recorder, RecorderOptions};
 use purchase::Stamp;
 use query::Query;
-use serve::{App, Limits, Metrics};
+use serve::{App, Metrics};
 use sqlite::{OpenError, Options, Sqlite};
 use storer::Storer;
 use thiserror::Error;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::greeting::{Place, greeting};
-use crate::listeners::{ListenError, Listener, Listeners};
+use crate::listeners::{ListenError, Listeners};
 use crate::pump::Pump;
 use crate::ready::Database;
 use crate::router_sink::RouterSink;
+use crate::servers::Servers;
 
 #[derive(Debug, Error)]
 pub enum EmbeddedError {
@@ -63,56 +62,17 @@ impl Embedded {
         let metrics = Metrics::new();
         let counters = Counters::register(&metrics, sqlite.clone());
 
-        let stamp = Stamp::system();
-        let buy = buy::routes(Buy {
-            log: Arc::new(sqlite.log()),
-            stamp,
-        });
-        let recorder = Recorder::start(Arc::new(sqlite.store()), RecorderOptions::default());
-        let storer = storer::routes(Storer { recorder, stamp });
-        let query = Query::new(Arc::new(sqlite.store()));
-        let lists = query::public_routes(query.clone());
-        let page = frontend::routes(buy.clone(), lists.clone());
-
-        let app = |name, hint, routes, max_in_flight| {
-            let app = App::new(name, hint, routes)
-                .ready(Arc::new(Database(sqlite.clone())))
-                .metrics(metrics.clone())
-                .max_in_flight(max_in_flight);
-            if config.http.metrics_on_main_port {
-                app.expose_metrics().build()
-            } else {
-                app.build()
-            }
-        };
-        let max_in_flight = config.http.max_in_flight;
-        let storer_max = max_in_flight.min(storer::MAX_IN_FLIGHT);
-        let storer = app("storer", storer::HINT, storer, storer_max);
-        let pump = Pump::start(
-            sqlite.log(),
-            RouterSink(storer.clone()),
-            stamp.now,
-            counters,
-        );
+        let apps = Apps::build(&config, &sqlite, &metrics);
+        let sink = RouterSink(apps.storer.clone());
+        let pump = Pump::start(sqlite.log(), sink, Stamp::system().now, counters);
 
         let mut servers = Servers::new(&config);
-        let address = listeners.page.address;
-        servers.serve(
-            listeners.page,
-            app("page", frontend::HINT, page, max_in_flight),
-        );
+        let page = listeners.page.address;
+        servers.serve(listeners.page, apps.page);
         let functions = [
-            (
-                "buy",
-                listeners.buy,
-                app("buy", BUY_HINT, buy.merge(lists), max_in_flight),
-            ),
-            ("storer", listeners.storer, storer),
-            (
-                "query",
-                listeners.query,
-                app("query", query::HINT, query::routes(query), max_in_flight),
-            ),
+            ("buy", listeners.buy, apps.buy),
+            ("storer", listeners.storer, apps.storer),
+            ("query", listeners.query, apps.query),
         ]
         .map(|(name, listener, app)| {
             let place = listener.map(|listener| {
@@ -126,7 +86,7 @@ impl Embedded {
             servers.serve(listener, metrics.routes());
         }
         Ok(Self {
-            page: address,
+            page,
             functions,
             data_dir,
             sqlite,
@@ -147,7 +107,7 @@ impl Embedded {
         EmbeddedError::Failed(tokio::select! {
             () = self.sqlite.closed() => "database writer",
             () = self.pump.ended() => "delivery",
-            _ = self.servers.tasks.join_next() => "server",
+            () = self.servers.ended() => "server",
         })
     }
 
@@ -162,54 +122,43 @@ impl Embedded {
     }
 }
 
-/// The page, three functions and the metrics share the process's file descriptors.
-const ADDRESSES_MAX: usize = 5;
-
-/// The accept loops, one per address.
-struct Servers {
-    limits: Limits,
-    stop: watch::Sender<bool>,
-    tasks: JoinSet<()>,
+/// The routers with all that is around them.
+struct Apps {
+    page: Router,
+    buy: Router,
+    storer: Router,
+    query: Router,
 }
 
-impl Servers {
-    fn new(config: &Config) -> Self {
-        let limits = Limits {
-            drain_delay: config.http.drain_delay,
-            connections_max: Limits::default().connections_max / ADDRESSES_MAX,
-            ..Limits::default()
+impl Apps {
+    fn build(config: &Config, sqlite: &Sqlite, metrics: &Metrics) -> Self {
+        let stamp = Stamp::system();
+        let log = Arc::new(sqlite.log());
+        let buy = buy::routes(Buy { log, stamp });
+        let recorder = Recorder::start(Arc::new(sqlite.store()), RecorderOptions::default());
+        let storer = storer::routes(Storer { recorder, stamp });
+        let query = Query::new(Arc::new(sqlite.store()));
+        let lists = query::public_routes(query.clone());
+        let page = frontend::routes(buy.clone(), lists.clone());
+
+        let max_in_flight = config.http.max_in_flight;
+        let app = |name, hint, routes, max_in_flight| {
+            let app = App::new(name, hint, routes)
+                .ready(Arc::new(Database(sqlite.clone())))
+                .metrics(metrics.clone())
+                .max_in_flight(max_in_flight);
+            if config.http.metrics_on_main_port {
+                app.expose_metrics().build()
+            } else {
+                app.build()
+            }
         };
+        let storer_max = max_in_flight.min(storer::MAX_IN_FLIGHT);
         Self {
-            limits,
-            stop: watch::Sender::new(false),
-            tasks: JoinSet::new(),
-        }
-    }
-
-    fn serve(&mut self, listener: Listener, app: Router) {
-        let mut stop = self.stop.subscribe();
-        let limits = self.limits;
-        self.tasks.spawn(async move {
-            let stopped = async {
-                // An error means that the sender is gone, which is a stop too.
-                let _ = stop.wait_for(|stop| *stop).await;
-            };
-            let drained = serve::run(listener.socket, app, limits, stopped).await;
-            if drained.dropped > 0 {
-                tracing::warn!(
-                    connections = drained.dropped,
-                    "connections were dropped at the stop"
-                );
-            }
-        });
-    }
-
-    async fn stop(mut self) {
-        self.stop.send_replace(true);
-        while let Some(ended) = self.tasks.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a server failed");
-            }
+            page: app("page", frontend::HINT, page, max_in_flight),
+            buy: app("buy", BUY_HINT, buy.merge(lists), max_in_flight),
+            storer: app("storer", storer::HINT, storer, storer_max),
+            query: app("query", query::HINT, query::routes(query), max_in_flight),
         }
     }
 }

@@ -223,15 +223,7 @@ pub fn assemble(
             _ => builder,
         };
     }
-    match specversion.as_deref() {
-        Some(SPEC_VERSION) => {}
-        Some(other) => {
-            return Err(Rejection::malformed(format!(
-                "specversion must be {SPEC_VERSION}, but is {other}"
-            )));
-        }
-        None => return Err(Rejection::malformed("attribute specversion is missing")),
-    }
+    check_version(specversion.as_deref())?;
     let mut event = builder.build().map_err(|error| match error {
         EventBuilderError::MissingRequiredAttribute { attribute_name } => {
             Rejection::malformed(format!("attribute {attribute_name} is missing"))
@@ -243,6 +235,16 @@ pub fn assemble(
     }
     event.set_datacontenttype(content_type);
     Ok(event)
+}
+
+fn check_version(specversion: Option<&str>) -> Result<(), Rejection> {
+    match specversion {
+        Some(SPEC_VERSION) => Ok(()),
+        Some(other) => Err(Rejection::malformed(format!(
+            "specversion must be {SPEC_VERSION}, but is {other}"
+        ))),
+        None => Err(Rejection::malformed("attribute specversion is missing")),
+    }
 }
 
 fn parse_time(text: &str) -> Result<DateTime<Utc>, Rejection> {
