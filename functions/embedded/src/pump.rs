@@ -3,6 +3,7 @@
 //! Invariant: an event is settled only after storer's success, and buried only together with its removal from the log. What
 //! is neither is delivered again after a restart; storer knows a repetition when it sees one.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ use crate::counters::Counters;
 
 /// Events on their way at the same time; storer groups them into few writes. The rest waits in the log, which costs nothing.
 const IN_FLIGHT_MAX: usize = 128;
+/// Events read from the log at a time: a read for each would take longer than its delivery.
+const PAGE: usize = 512;
 /// How often delivered events are removed from the log. Sooner would cost a sync per purchase; later means more repetitions
 /// after a kill.
 const SETTLE_PAUSE: Duration = Duration::from_secs(1);
@@ -58,6 +61,7 @@ impl Pump {
             courier,
             position: 0,
             behind: true,
+            taken: VecDeque::new(),
             on_their_way: JoinSet::new(),
             delivered: Vec::new(),
         };
@@ -92,6 +96,8 @@ struct Rounds {
     position: i64,
     /// Whether the log may hold more than was taken.
     behind: bool,
+    /// Taken, and waiting for room on the way.
+    taken: VecDeque<LoggedEvent>,
     on_their_way: JoinSet<i64>,
     /// Confirmed by storer and not yet removed from the log.
     delivered: Vec<i64>,
@@ -103,12 +109,18 @@ impl Rounds {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut read_failed = false;
         loop {
-            if self.behind && !read_failed {
+            if !read_failed {
                 read_failed = !self.take().await;
             }
             tokio::select! {
                 () = self.log.appended() => self.behind = true,
-                Some(ended) = self.on_their_way.join_next() => self.arrived(ended),
+                Some(ended) = self.on_their_way.join_next() => {
+                    self.arrived(ended);
+                    // storer answers in groups, so there are more: make room for all of them before taking the next.
+                    while let Some(ended) = self.on_their_way.try_join_next() {
+                        self.arrived(ended);
+                    }
+                }
                 _ = tick.tick() => {
                     // Also finds what another process put into the log.
                     self.behind = true;
@@ -125,10 +137,13 @@ impl Rounds {
     async fn drain(mut self) {
         let deadline = Instant::now() + DRAIN_MAX;
         let empty = async {
-            while (self.behind && self.take().await) || !self.on_their_way.is_empty() {
-                if let Some(ended) = self.on_their_way.join_next().await {
-                    self.arrived(ended);
-                }
+            loop {
+                // A log that cannot be read now is read at the next start; what is on its way still arrives.
+                let _ = self.take().await;
+                let Some(ended) = self.on_their_way.join_next().await else {
+                    break;
+                };
+                self.arrived(ended);
             }
         };
         if timeout_at(deadline, empty).await.is_err() {
@@ -142,22 +157,26 @@ impl Rounds {
         self.settle().await;
     }
 
-    /// Takes as many events as there is room for; says whether the log could be read.
+    /// Sends as many events on their way as there is room for; says whether the log could be read.
     async fn take(&mut self) -> bool {
-        let room = IN_FLIGHT_MAX - self.on_their_way.len();
-        if room == 0 {
-            return true;
-        }
-        let events = match self.log.read(self.position, room).await {
-            Ok(events) => events,
-            Err(error) => {
-                tracing::warn!(%error, "cannot read the log; trying again");
-                return false;
-            }
-        };
-        self.behind = events.len() == room;
-        for event in events {
-            self.position = event.position;
+        while self.on_their_way.len() < IN_FLIGHT_MAX {
+            let Some(event) = self.taken.pop_front() else {
+                if !self.behind {
+                    break;
+                }
+                match self.log.read(self.position, PAGE).await {
+                    Ok(events) => {
+                        self.behind = events.len() == PAGE;
+                        self.position = events.last().map_or(self.position, |last| last.position);
+                        self.taken.extend(events);
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot read the log; trying again");
+                        return false;
+                    }
+                }
+                continue;
+            };
             self.on_their_way
                 .spawn(Arc::clone(&self.courier).bring(event));
         }
