@@ -59,6 +59,8 @@ async function page(url, options) {
 }
 
 function address(userid) {
+  // A browser resolves these in any address; nobody can buy as either.
+  if (userid === "." || userid === "..") throw new Refusal("A user ID cannot be . or ..; choose another.");
   try {
     return `getAllUserBuys/${encodeURIComponent(userid)}`;
   } catch {

@@ -64,7 +64,8 @@ function showFailure(failure) {
     fields[name].setAttribute("aria-invalid", "true");
     element(`${name}-error`).textContent = message;
   }
-  const lines = [failure.message, ...rest];
+  const marked = failure.fields.size > rest.length;
+  const lines = [marked ? "Not bought: see the marked fields." : failure.message, ...rest];
   const repeatable = failure.status === 0 || failure.status === 201 || failure.status === 408 || failure.status === 429 || failure.status >= 500;
   if (!repeatable) settle();
   else if (failure.recorded === "no") lines.push("Nothing was recorded. You can retry.");

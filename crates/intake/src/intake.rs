@@ -1,8 +1,8 @@
 //! What a client asks for.
 
 use axum::extract::{FromRequest as _, Request};
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use purchase::id::KeyError;
 use purchase::request::{self, Refusal, Timestamps};
 use purchase::{IdempotencyKey, NewPurchase};
@@ -25,11 +25,24 @@ pub struct Intake {
 impl Intake {
     /// Reads JSON or an HTML form. Refuses with 415, 413, 408 or 400, each saying how to mend it.
     pub async fn read(request: Request, timestamps: Timestamps) -> Result<Self, Problem> {
+        uncompressed(request.headers())?;
         let encoding = Encoding::of(request.headers())?;
         let key = idempotency_key(request.headers())?;
         let Body(body) = Body::<BODY_BYTES_MAX>::from_request(request, &()).await?;
         let purchase = encoding.read(&body, timestamps)?;
         Ok(Self { purchase, key })
+    }
+}
+
+/// Compressed bodies are not read: a purchase is too small to gain from it.
+fn uncompressed(headers: &HeaderMap) -> Result<(), Problem> {
+    match headers.get(CONTENT_ENCODING) {
+        Some(coding) if coding != "identity" => {
+            let sentence = "Send the purchase uncompressed, without Content-Encoding.";
+            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence)
+                .header(ACCEPT_ENCODING, HeaderValue::from_static("identity")))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -45,20 +58,17 @@ impl Encoding {
         let value = headers
             .get(CONTENT_TYPE)
             .map(|value| value.to_str().unwrap_or_default());
-        let essence = value
-            .unwrap_or_default()
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim();
-        if essence.eq_ignore_ascii_case(JSON) {
+        let mut parts = value.unwrap_or_default().split(';').map(str::trim);
+        let essence = parts.next().unwrap_or_default();
+        let utf8 = parts.all(is_utf8);
+        if utf8 && essence.eq_ignore_ascii_case(JSON) {
             Ok(Self::Json)
-        } else if essence.eq_ignore_ascii_case(FORM) {
+        } else if utf8 && essence.eq_ignore_ascii_case(FORM) {
             Ok(Self::Form)
         } else {
             let found = value.map_or("missing".to_owned(), |value| format!("`{value}`"));
             let sentence = format!(
-                "Send the purchase with Content-Type: {JSON} or {FORM}; this Content-Type is {found}."
+                "Send the purchase in UTF-8 with Content-Type: {JSON} or {FORM}; this Content-Type is {found}."
             );
             Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence))
         }
@@ -92,6 +102,15 @@ impl Encoding {
                 }),
         })
     }
+}
+
+/// Whether a parameter of a content type leaves the text UTF-8.
+fn is_utf8(parameter: &str) -> bool {
+    let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+    let value = value.trim_matches('"');
+    !name.eq_ignore_ascii_case("charset")
+        || value.eq_ignore_ascii_case("utf-8")
+        || value.eq_ignore_ascii_case("us-ascii")
 }
 
 /// What `curl -d '{…}'` sends unless told otherwise.

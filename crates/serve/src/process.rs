@@ -66,14 +66,19 @@ enum ServeError {
 /// The main of a function with one server: reads the configuration, starts telemetry and the runtime, serves until the stop
 /// signal, drains.
 ///
-/// Exit code 0 after a stop, [`EXIT_CONFIG`] with all problems on stderr for bad configuration, 1 with a sentence on stderr
-/// for everything else.
+/// Exit code 0 after a stop, [`EXIT_CONFIG`] with all problems on stderr for bad configuration or any argument, 1 with a
+/// sentence on stderr for everything else.
 pub fn main<C, F, Fut, E>(name: &'static str, read: fn(&mut Env<'_>) -> C, start: F) -> ExitCode
 where
     F: FnOnce(C) -> Fut,
     Fut: Future<Output = Result<Function, E>>,
     E: Into<BoxError>,
 {
+    if std::env::args_os().nth(1).is_some() {
+        let usage = "takes no arguments; it is configured by environment variables, see the README";
+        let _ = writeln!(io::stderr(), "{name} {usage}");
+        return ExitCode::from(EXIT_CONFIG);
+    }
     boot(name, read, async |config| {
         let mut stop = pin!(stop_signal());
         let function = tokio::select! {

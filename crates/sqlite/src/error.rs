@@ -9,7 +9,7 @@ use thiserror::Error;
 /// The file cannot be used at all.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    #[error("cannot open the database {path}: {source}")]
+    #[error("cannot open the database {path}")]
     Open {
         path: String,
         source: rusqlite::Error,
@@ -24,7 +24,7 @@ pub enum OpenError {
     },
     #[error("the database {path} does not keep its promise: {found}, but WAL and FULL are needed")]
     NotDurable { path: String, found: String },
-    #[error("cannot start the writer thread: {0}")]
+    #[error("cannot start the writer thread")]
     Thread(#[source] std::io::Error),
 }
 

@@ -10,6 +10,7 @@
 mod failure;
 mod headers;
 mod paced;
+mod ready;
 mod upstream;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use tower::util::BoxCloneSyncService;
 
 use self::failure::Failure;
 use self::paced::Paced;
+pub use self::ready::Reachable;
 pub use self::upstream::{BadUpstream, Upstream};
 
 /// Below the idle times of the servers and meshes behind us, so that we close first and no request meets a closing connection.

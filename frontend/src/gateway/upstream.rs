@@ -67,6 +67,13 @@ impl Upstream {
         }
     }
 
+    /// Host and port to connect to.
+    pub(super) fn address(&self) -> (&str, u16) {
+        // An IPv6 address has brackets in a URI and none in a socket address.
+        let host = self.authority.host().trim_matches(['[', ']']);
+        (host, self.authority.port_u16().unwrap_or(80))
+    }
+
     /// The address of a request whose raw target is `target`.
     pub(super) fn uri(&self, target: &PathAndQuery) -> Result<Uri, http::Error> {
         let target = if self.prefix.is_empty() {

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::IntoResponse;
 use axum::routing::{self, post};
 use frontend::gateway::{Deadlines, forward};
-use serve::App;
+use serve::{App, ReadyCheck as _};
 use std::time::Duration;
 
 use crate::support::{ask, buy, dead, gateway, gateway_to, get, start};
@@ -322,4 +322,17 @@ async fn routers_in_the_same_process_see_the_request_as_sent() {
             405
         );
     }
+}
+
+#[tokio::test]
+async fn ready_tells_which_upstream_cannot_be_reached() {
+    let reachable = |address: std::net::SocketAddr| frontend::gateway::Reachable {
+        name: "buy",
+        upstream: format!("http://{address}").parse().unwrap(),
+    };
+    let dead = reachable(dead().await).missing().await.unwrap();
+    assert!(dead.contains("cannot be reached"), "{dead}");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let alive = reachable(listener.local_addr().unwrap());
+    assert_eq!(alive.missing().await, None);
 }

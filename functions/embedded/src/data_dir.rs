@@ -15,7 +15,7 @@ pub(crate) struct DataDir {
 
 #[derive(Debug, Error)]
 pub enum DataDirError {
-    #[error("cannot use the data folder {}: {source}; choose another with --data-dir", path.display())]
+    #[error("cannot use the data folder {}; choose another with --data-dir", path.display())]
     Unusable { path: PathBuf, source: io::Error },
     #[error(
         "User Buy List is already running on the data folder {} (process {holder}); \

@@ -11,13 +11,13 @@ use crate::config::Config;
 #[derive(Debug, Error)]
 pub enum ListenError {
     #[error(
-        "cannot listen on {address}, where the page should be: {source}; choose another port with --port"
+        "cannot listen on {address}, where the page should be; choose another port with --port"
     )]
     Page {
         address: SocketAddr,
         source: io::Error,
     },
-    #[error("cannot listen on {address}: {source}; choose another port with METRICS_PORT")]
+    #[error("cannot listen on {address}; choose another port with METRICS_PORT")]
     Metrics {
         address: SocketAddr,
         source: io::Error,

@@ -27,7 +27,7 @@ const SETTLE_PAUSE: Duration = Duration::from_secs(1);
 /// How long a stop waits for the log to empty. What is left is delivered at the next start.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
-/// Linear as our KafkaSource manifest has it, but never long: the store is on the same disk, and nobody wants to wait two
+/// Linear as a KafkaSource's delivery should be, but never long: the store is on the same disk, and nobody wants to wait two
 /// minutes after it recovered. Without end: log and store are one file, so there is nowhere better for an event to be.
 const BACKOFF: Backoff = Backoff {
     policy: Policy::Linear,
@@ -64,6 +64,7 @@ impl Pump {
             taken: VecDeque::new(),
             on_their_way: JoinSet::new(),
             delivered: Vec::new(),
+            broken: false,
         };
         Self {
             stop,
@@ -71,7 +72,7 @@ impl Pump {
         }
     }
 
-    /// Resolves when the pump has ended, which it does not do before it is stopped.
+    /// Resolves when the pump has ended, which it does not do before it is stopped unless it is broken.
     pub(crate) async fn ended(&mut self) {
         if let Err(error) = (&mut self.task).await {
             tracing::error!(%error, "the pump failed");
@@ -101,6 +102,8 @@ struct Rounds {
     on_their_way: JoinSet<i64>,
     /// Confirmed by storer and not yet removed from the log.
     delivered: Vec<i64>,
+    /// A delivery ended without having brought its event anywhere; only a restart takes that event again.
+    broken: bool,
 }
 
 impl Rounds {
@@ -108,7 +111,7 @@ impl Rounds {
         let mut tick = interval(SETTLE_PAUSE);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut read_failed = false;
-        loop {
+        while !self.broken {
             if !read_failed {
                 read_failed = !self.take().await;
             }
@@ -187,7 +190,8 @@ impl Rounds {
         match ended {
             Ok(position) => self.delivered.push(position),
             Err(error) => {
-                tracing::error!(%error, "a delivery ended early; it is repeated at the next start");
+                tracing::error!(%error, "a delivery failed; it is repeated at the next start");
+                self.broken = true;
             }
         }
     }

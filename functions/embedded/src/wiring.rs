@@ -37,7 +37,7 @@ pub enum EmbeddedError {
     Failed(&'static str),
 }
 
-/// Here buy has the lists too, as it has in a cluster, where it forwards to query.
+/// Clients of buy know one address, so they find the lists there too.
 const BUY_HINT: &str = "POST /buy and GET /getAllUserBuys/{userid}";
 
 /// For the checkpoint at the end, which is a convenience.
@@ -155,7 +155,7 @@ impl Apps {
         };
         let storer_max = max_in_flight.min(storer::MAX_IN_FLIGHT);
         Self {
-            page: app("page", frontend::HINT, page, max_in_flight),
+            page: app("frontend", frontend::HINT, page, max_in_flight),
             buy: app("buy", BUY_HINT, buy.merge(lists), max_in_flight),
             storer: app("storer", storer::HINT, storer, storer_max),
             query: app("query", query::HINT, query::routes(query), max_in_flight),

@@ -1,7 +1,7 @@
 //! Records that are no CloudEvents: what the earlier services wrote, and what anybody puts into the topic by hand.
 //!
 //! Lenient where history was: once such a record was acknowledged, it is stored. The KafkaSource wraps a raw record into an
-//! event of its own; the consumer reads it itself. Both come to the same purchase with the same id.
+//! event of its own; whoever reads the log directly makes a [`RawRecord`]. Both come to the same purchase with the same id.
 
 use cloudevents::{AttributesReader, Event};
 

@@ -22,6 +22,7 @@ async fn other_content_types() {
         "json",
         "",
         "text/plain; name=ü",
+        "application/json; charset=utf-16",
     ]
     .map(|content_type| {
         let header = format!("Content-Type: {content_type}");
@@ -29,6 +30,9 @@ async fn other_content_types() {
     })
     .into();
     requests.push(("no Content-Type".into(), request("POST /buy", &[], VALID)));
+    let compressed = ["Content-Type: application/json", "Content-Encoding: gzip"];
+    let compressed = request("POST /buy", &compressed, b"\x1f\x8b\x08");
+    requests.push(("compressed".into(), compressed));
     let catalogue = refused(&Shop::open().await, 415, requests).await;
     insta::assert_snapshot!(catalogue.0);
 }
