@@ -148,6 +148,13 @@ architecture() {
         bans licenses sources
 }
 
+# The runner's own output, and one line that adds it up.
+tests() {
+    cargo test --workspace --release --locked 2>&1 | tee "$scratch/tests"
+    awk '/^test result:/ { passed += $4; failed += $6; skipped += $8 }
+        END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped }' "$scratch/tests"
+}
+
 # within SECONDS COMMAND...: waits until the command succeeds.
 within() {
     local deadline=$((SECONDS + $1))
@@ -222,7 +229,7 @@ phase fmt cargo fmt --all --check
 phase clippy cargo clippy --workspace --all-targets --release --locked -- -D warnings
 phase architecture architecture
 phase build cargo test --workspace --release --locked --no-run
-phase tests cargo test --workspace --release --locked
+phase tests tests
 # The tests' own dependencies switch features on in shared crates, so what `cargo run --release` starts is another build.
 phase product cargo build --release --locked
 phase smoke smoke
