@@ -136,7 +136,7 @@ where
         let result = match (outcome, self.state) {
             (Ok(()), State::Done(value)) => Ok(value),
             // A committed group has run all its jobs, so only errors are left.
-            (outcome, _) => Err(outcome.err().unwrap_or(WriteError::Closed)),
+            (outcome, _) => Err(outcome.err().unwrap_or(WriteError::Aborted)),
         };
         let committed = result.is_ok();
         // The caller may have given up; the work is done all the same.

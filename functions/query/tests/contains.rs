@@ -71,24 +71,31 @@ async fn what_is_stored_already_is_answered_at_once() {
     assert!(answer.at - started < Duration::from_secs(1), "it waited");
 }
 
-#[tokio::test]
-async fn answer_comes_within_100_ms_of_the_storing() {
-    let fixture = fixture();
-    let mut times = Vec::new();
+/// How long after the storing the answer comes, at worst of twenty.
+async fn slowest_answer(fixture: &Fixture) -> Duration {
+    let mut slowest = Duration::ZERO;
     for _ in 0..20 {
         let purchase = sample::purchase("ada");
-        let asking = waiting(&fixture, "wait=10", std::slice::from_ref(&purchase)).await;
+        let asking = waiting(fixture, "wait=10", std::slice::from_ref(&purchase)).await;
         fixture.store(std::slice::from_ref(&purchase)).await;
         let stored = Instant::now();
         let answer = asking.await.unwrap();
         assert_eq!(answer.said(), (Some("true"), Some("wait=10")));
         assert!(answer.ids().contains(&purchase.id));
-        times.push(answer.at.saturating_duration_since(stored));
+        slowest = slowest.max(answer.at.saturating_duration_since(stored));
     }
-    times.sort_unstable();
-    println!("slowest of 20: {:?}", times[19]);
-    // Two may have met a machine that was busy with something else.
-    assert!(times[17] < SOON, "{times:?}");
+    slowest
+}
+
+#[tokio::test]
+async fn answer_comes_within_100_ms_of_the_storing() {
+    // All of twenty; again on a machine that was busy with something else.
+    let mut rounds = Vec::new();
+    while rounds.len() < 3 && rounds.iter().all(|slowest| *slowest >= SOON) {
+        rounds.push(slowest_answer(&fixture()).await);
+    }
+    println!("slowest of 20: {rounds:?}");
+    assert!(rounds.iter().any(|slowest| *slowest < SOON), "{rounds:?}");
 }
 
 /// How long after the storing the answer comes to a client that has waited for over a second.
