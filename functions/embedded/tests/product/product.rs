@@ -16,7 +16,8 @@ pub(crate) struct Folder {
 impl Folder {
     pub(crate) fn new() -> Self {
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            // Beside the build and not in /tmp, which may be memory: what is measured and killed here is about a disk.
+            folder: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap(),
         }
     }
 
