@@ -155,6 +155,8 @@ fn unquote(rest: &str) -> Result<String, KeyError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::{Item, Price, UserId, Username};
 
@@ -232,5 +234,53 @@ mod tests {
             PurchaseId::random(at(2), [0; 10]),
         );
         assert!(first < second && first.to_string() < second.to_string());
+    }
+
+    /// Few values each, so that equal ones meet often; with parts that run into each other where a separator is missing.
+    fn stated() -> impl Strategy<Value = (String, NewPurchase)> {
+        let text = || prop::sample::select(vec!["a", "b", "ab", "aa", "1", "11"]);
+        let item = prop::option::of(text());
+        let price = prop::sample::select(vec!["1", "1.0", "11", "1e1", "10"]);
+        (text(), text(), text(), item, price).prop_map(|(key, userid, username, item, price)| {
+            (key.to_owned(), purchase(userid, username, item, price))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn keyed_ids_are_equal_exactly_when_user_key_and_content_are(
+            (key, purchase) in stated(), (other_key, other) in stated(), millis in 0_i64..4_000_000_000_000
+        ) {
+            let id = |key: &str, purchase: &NewPurchase| {
+                PurchaseId::keyed(&key.parse().unwrap(), purchase)
+            };
+            let same = key == other_key && purchase == other;
+            prop_assert_eq!(id(&key, &purchase) == id(&other_key, &other), same);
+            // The time of a purchase is no part of what makes it the same one.
+            let later = Timestamp::from_millis(millis).ok();
+            let repeated = NewPurchase { timestamp: later, ..purchase.clone() };
+            prop_assert_eq!(id(&key, &repeated), id(&key, &purchase));
+        }
+
+        #[test]
+        fn an_id_reads_back_from_its_text(millis in 0_i64..253_402_300_799_999, random: [u8; 10]) {
+            let id = PurchaseId::random(Timestamp::from_millis(millis).unwrap(), random);
+            prop_assert_eq!(id.to_string().parse(), Ok(id));
+            prop_assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
+        }
+
+        #[test]
+        fn places_in_the_log_and_foreign_events_never_share_an_id(
+            [a, b, c, d] in prop::array::uniform4(0_i64..30), millis in 0_i64..3
+        ) {
+            let at = Timestamp::from_millis(millis).unwrap();
+            let raw = |partition, offset| PurchaseId::raw_record("t", partition, offset, at);
+            prop_assert_eq!(raw(a, b) == raw(c, d), (a, b) == (c, d));
+            let foreign = |source: i64, id: i64| {
+                PurchaseId::foreign_event(&source.to_string(), &id.to_string())
+            };
+            prop_assert_eq!(foreign(a, b) == foreign(c, d), (a, b) == (c, d));
+            prop_assert_ne!(raw(a, b), foreign(a, b));
+        }
     }
 }
