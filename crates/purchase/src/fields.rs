@@ -103,6 +103,14 @@ impl<'a> Fields<'a> {
 }
 
 impl<'a> Given<'a> {
+    /// Today's rule: a blank text is no text.
+    pub(crate) fn unless_blank(self) -> Self {
+        match self {
+            Self::Text(text) if text.trim().is_empty() => Self::Missing,
+            given => given,
+        }
+    }
+
     fn from_json(value: Option<&'a RawValue>) -> Self {
         let Some(value) = value.map(RawValue::get) else {
             return Self::Missing;

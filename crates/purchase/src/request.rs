@@ -83,23 +83,19 @@ enum Fault {
 }
 
 fn text<T>(given: Given<'_>, parse: fn(&str) -> Result<T, TextError>) -> Result<T, Fault> {
-    match given {
+    match given.unless_blank() {
         Given::Missing => Err(Fault::Missing),
-        Given::Text(text) => parse(&text).map_err(|error| match error {
-            TextError::Blank => Fault::Missing,
-            error => Fault::Bad(error.to_string(), None),
-        }),
+        Given::Text(text) => parse(&text).map_err(|error| Fault::Bad(error.to_string(), None)),
         given => Err(wrong_type("a string", given)),
     }
 }
 
 fn price(given: Given<'_>) -> Result<Price, Fault> {
-    let parsed = match &given {
+    let parsed = match given.unless_blank() {
         Given::Missing => return Err(Fault::Missing),
-        Given::Text(text) if text.trim().is_empty() => return Err(Fault::Missing),
-        Given::Text(text) => Price::parse(text),
+        Given::Text(text) => Price::parse(&text),
         Given::Number(number) => Price::parse(number),
-        _ => return Err(wrong_type("a number, or a string with one,", given)),
+        given => return Err(wrong_type("a number, or a string with one,", given)),
     };
     parsed.map_err(|error| {
         let sentence = matches!(error, PriceError::NotPlain | PriceError::NotPositive)
@@ -109,9 +105,8 @@ fn price(given: Given<'_>) -> Result<Price, Fault> {
 }
 
 fn timestamp(given: Given<'_>) -> Result<Timestamp, Fault> {
-    match given {
+    match given.unless_blank() {
         Given::Missing => Err(Fault::Missing),
-        Given::Text(text) if text.trim().is_empty() => Err(Fault::Missing),
         Given::Text(text) => {
             Timestamp::parse(&text).map_err(|error| Fault::Bad(error.to_string(), None))
         }

@@ -4,13 +4,13 @@
 //! ASCII; here they are, so that an event has the same id in every form.
 
 use bytes::Bytes;
-use cloudevents::{Data, Event};
+use cloudevents::Event;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode, utf8_percent_encode};
 use thiserror::Error;
 
-use super::{Rejection, TRACEPARENT, assemble, structured};
+use super::{Rejection, TRACEPARENT, assemble, bytes, structured};
 
 const PREFIX: &str = "ce-";
 
@@ -41,12 +41,7 @@ pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Message, ReadError> {
     let content_type = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
-    let essence = content_type
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default();
-    let essence = essence.trim().to_ascii_lowercase();
+    let essence = structured::essence(content_type.unwrap_or_default());
     if essence == structured::BATCH_CONTENT_TYPE {
         return Ok(Message::Batch(structured::read_batch(body)?));
     }
@@ -94,12 +89,7 @@ fn is_needed(attribute: &str) -> bool {
 /// body, the trace context also as the header that HTTP knows.
 #[must_use]
 pub fn binary_request(event: &Event) -> Request<Bytes> {
-    let body = match event.data() {
-        Some(Data::Binary(bytes)) => Bytes::from(bytes.clone()),
-        Some(Data::String(text)) => Bytes::from(text.clone()),
-        Some(Data::Json(_)) | None => Bytes::new(),
-    };
-    let mut request = Request::new(body);
+    let mut request = Request::new(Bytes::copy_from_slice(bytes(event)));
     *request.method_mut() = Method::POST;
     for (name, value) in event.iter() {
         let (header, value) = match name {

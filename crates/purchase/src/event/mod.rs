@@ -171,12 +171,20 @@ fn rejected(refusal: Refusal) -> Rejection {
     }
 }
 
-/// The data of an event as bytes.
+/// The data of an event that must have some.
 fn data(event: &Event) -> Result<&[u8], Rejection> {
+    match bytes(event) {
+        [] => Err(Rejection::malformed("the event has no data")),
+        bytes => Ok(bytes),
+    }
+}
+
+/// The data of an event as it was sent; none is the same as empty. An event that [`assemble`] made holds no parsed JSON.
+fn bytes(event: &Event) -> &[u8] {
     match event.data() {
-        Some(Data::Binary(bytes)) if !bytes.is_empty() => Ok(bytes),
-        Some(Data::String(text)) if !text.is_empty() => Ok(text.as_bytes()),
-        _ => Err(Rejection::malformed("the event has no data")),
+        Some(Data::Binary(bytes)) => bytes,
+        Some(Data::String(text)) => text.as_bytes(),
+        Some(Data::Json(_)) | None => &[],
     }
 }
 

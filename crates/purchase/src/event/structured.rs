@@ -6,19 +6,19 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use cloudevents::{AttributesReader, Data, Event};
+use cloudevents::{AttributesReader, Event};
 use serde_json::value::RawValue;
 
-use super::{Reason, Rejection, assemble};
+use super::{Reason, Rejection, assemble, bytes};
 
 type Envelope<'a> = BTreeMap<String, &'a RawValue>;
 
 /// Content type of one event.
 pub const CONTENT_TYPE: &str = "application/cloudevents+json";
-/// More events than this are no batch but an attack: two megabytes of whole events are about eight thousand.
-const BATCH_EVENTS_MAX: usize = 10_000;
 /// Content type of a batch.
 pub const BATCH_CONTENT_TYPE: &str = "application/cloudevents-batch+json";
+/// More events than this are no batch but an attack: two megabytes of whole events are about eight thousand.
+const BATCH_EVENTS_MAX: usize = 10_000;
 
 /// Reads one event.
 pub fn read(json: &[u8]) -> Result<Event, Rejection> {
@@ -53,8 +53,10 @@ fn read_envelope(mut envelope: Envelope<'_>) -> Result<Event, Rejection> {
     let attributes = envelope
         .into_iter()
         .filter(|(_, value)| value.get() != "null")
-        .map(|(name, value)| Ok((attribute(&name, value)?, name)))
-        .map(|pair| pair.map(|(value, name)| (name, value)))
+        .map(|(name, value)| {
+            let text = attribute(&name, value)?;
+            Ok((name, text))
+        })
         .collect::<Result<Vec<_>, Rejection>>()?;
     let text = attributes
         .iter()
@@ -96,14 +98,15 @@ fn decode_base64(value: &RawValue) -> Result<Vec<u8>, Rejection> {
         .map_err(|error| malformed(error.to_string()))
 }
 
+/// A content type without its parameters, in lower case.
+pub(super) fn essence(content_type: &str) -> String {
+    let essence = content_type.split(';').next().unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
+}
+
 /// `application/json`, `text/json` and anything that ends in `+json`.
 fn is_json(content_type: &str) -> bool {
-    let essence = content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let essence = essence(content_type);
     matches!(essence.as_str(), "application/json" | "text/json") || essence.ends_with("+json")
 }
 
@@ -111,32 +114,23 @@ fn is_json(content_type: &str) -> bool {
 #[must_use]
 pub fn write(event: &Event) -> String {
     let mut envelope: BTreeMap<&str, Box<RawValue>> = BTreeMap::new();
-    let mut insert = |name, json: String| {
-        // Every value below is JSON by construction; one that is not would be left out rather than end the process.
-        if let Ok(value) = RawValue::from_string(json) {
-            envelope.insert(name, value);
-        }
-    };
-    insert("specversion", format!("{:?}", super::SPEC_VERSION));
-    for (name, value) in event.iter().filter(|(name, _)| *name != "specversion") {
-        insert(
-            name,
-            serde_json::Value::String(value.to_string()).to_string(),
-        );
+    for (name, value) in event.iter() {
+        envelope.extend(json_string(&value.to_string()).map(|value| (name, value)));
     }
-    let bytes: &[u8] = match event.data() {
-        Some(Data::Binary(bytes)) => bytes,
-        Some(Data::String(text)) => text.as_bytes(),
-        Some(Data::Json(_)) | None => &[],
-    };
+    let bytes = bytes(event);
     let json = std::str::from_utf8(bytes)
         .ok()
         .filter(|_| event.datacontenttype().is_none_or(is_json))
-        .filter(|text| serde_json::from_str::<&RawValue>(text).is_ok());
-    match json {
-        Some(text) => insert("data", text.to_owned()),
-        None if bytes.is_empty() => {}
-        None => insert("data_base64", format!("{:?}", BASE64.encode(bytes))),
+        .and_then(|text| RawValue::from_string(text.to_owned()).ok());
+    if let Some(json) = json {
+        envelope.insert("data", json);
+    } else if !bytes.is_empty() {
+        envelope.extend(json_string(&BASE64.encode(bytes)).map(|data| ("data_base64", data)));
     }
     serde_json::to_string(&envelope).unwrap_or_default()
+}
+
+/// A text as JSON, which every text has.
+fn json_string(text: &str) -> Option<Box<RawValue>> {
+    serde_json::value::to_raw_value(text).ok()
 }
