@@ -51,13 +51,12 @@ impl Pump {
     ) -> Self {
         let (stop, stopped) = oneshot::channel();
         let courier = Arc::new(Courier {
-            log: log.clone(),
+            log,
             sink: Box::new(sink),
             now,
             counters,
         });
         let rounds = Rounds {
-            log,
             courier,
             position: 0,
             behind: true,
@@ -91,7 +90,6 @@ impl Pump {
 
 /// Where the pump is in the log.
 struct Rounds {
-    log: SqliteLog,
     courier: Arc<Courier>,
     /// Everything up to here was taken.
     position: i64,
@@ -116,7 +114,7 @@ impl Rounds {
                 read_failed = !self.take().await;
             }
             tokio::select! {
-                () = self.log.appended() => self.behind = true,
+                () = self.courier.log.appended() => self.behind = true,
                 Some(ended) = self.on_their_way.join_next() => {
                     self.arrived(ended);
                     // storer answers in groups, so there are more: make room for all of them before taking the next.
@@ -167,7 +165,7 @@ impl Rounds {
                 if !self.behind {
                     break;
                 }
-                match self.log.read(self.position, PAGE).await {
+                match self.courier.log.read(self.position, PAGE).await {
                     Ok(events) => {
                         self.behind = events.len() == PAGE;
                         self.position = events.last().map_or(self.position, |last| last.position);
@@ -200,7 +198,7 @@ impl Rounds {
         if self.delivered.is_empty() {
             return;
         }
-        match self.log.settle(self.delivered.clone()).await {
+        match self.courier.log.settle(self.delivered.clone()).await {
             Ok(()) => self.delivered.clear(),
             Err(error) => {
                 tracing::warn!(%error, "cannot remove delivered events from the log; trying again");
@@ -210,7 +208,7 @@ impl Rounds {
 
     async fn measure(&self) {
         // A log that cannot be read is reported by whoever reads it for a purpose.
-        if let Ok(delivery) = self.log.delivery().await {
+        if let Ok(delivery) = self.courier.log.delivery().await {
             let counters = &self.courier.counters;
             let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
             counters.waiting.set(gauge(delivery.waiting));

@@ -8,7 +8,7 @@ use purchase::event::http::{Message, ReadError};
 use purchase::event::{self, Reason, Rejection};
 use purchase::{PortError, Purchase, Recorded};
 use serde_json::json;
-use serve::{Body, Problem};
+use serve::{Body, BoxError, Problem};
 use tracing::Span;
 
 use crate::Storer;
@@ -154,7 +154,7 @@ fn with_reason(problem: Problem, reason: Reason) -> Problem {
 }
 
 /// Not known whether it is stored: whoever delivers must come again.
-fn unsure(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Problem {
+fn unsure(cause: impl Into<BoxError>) -> Problem {
     let sentence = "The store did not confirm. Deliver it again; repeating is harmless.";
     Problem::unavailable(sentence, RETRY_AFTER_S).because(cause)
 }

@@ -7,7 +7,7 @@ use testkit::app::client;
 use testkit::oracle::{self, Intent, Oracle, Outcome};
 use testkit::process::Process;
 
-use crate::product::{Folder, Product, command};
+use crate::product::{Folder, Product, command, status};
 
 #[tokio::test]
 async fn the_greeting_says_what_to_open_and_what_to_try_and_that_works() {
@@ -174,7 +174,6 @@ async fn metrics_have_a_port_of_their_own_when_asked() {
     let mut command = command(&folder.path());
     command.env("METRICS_PORT", port.to_string());
     let product = Product::start_command(&mut command).await;
-    let status = async |url: String| client().get(url).send().await.unwrap().status().as_u16();
     assert_eq!(
         status(format!("http://127.0.0.1:{port}/metrics")).await,
         200

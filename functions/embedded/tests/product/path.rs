@@ -8,7 +8,7 @@ use testkit::app::client;
 use testkit::oracle::{self, Intent, Oracle, Outcome};
 use testkit::{eventually, sample};
 
-use crate::product::{Folder, Product, add_arguments};
+use crate::product::{self, Folder, Product, add_arguments};
 
 async fn post(url: &str, key: Option<&str>, body: &Value) -> (u16, Value) {
     let mut request = client()
@@ -197,12 +197,10 @@ async fn while_the_file_is_locked_nothing_is_promised_and_afterwards_nothing_is_
         Outcome::NotRecorded
     );
     assert!(started.elapsed() < std::time::Duration::from_secs(5));
-    let ready = client
-        .get(format!("{}/ready", product.page))
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(ready.status(), 503);
+    assert_eq!(
+        product::status(format!("{}/ready", product.page)).await,
+        503
+    );
     lock.execute_batch("ROLLBACK").unwrap();
     eventually("a purchase after the lock", async || {
         let outcome = oracle.buy(&client, &product.buy, &during).await;
@@ -246,12 +244,10 @@ async fn while_the_disk_is_full_nothing_is_promised_and_afterwards_nothing_is_mi
         let outcome = oracle.buy(&client, &product.buy, intent).await;
         assert!(!matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
     }
-    let ready = client
-        .get(format!("{}/ready", product.page))
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(ready.status(), 503);
+    assert_eq!(
+        product::status(format!("{}/ready", product.page)).await,
+        503
+    );
     limit_file_size(None);
     for intent in during.iter().filter(|intent| intent.key.is_some()) {
         let outcome = oracle.buy(&client, &product.buy, intent).await;

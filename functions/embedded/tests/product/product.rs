@@ -6,6 +6,7 @@ use std::process::Command;
 use rusqlite::Connection;
 use rustix::process::Signal;
 use tempfile::TempDir;
+use testkit::app::client;
 use testkit::process::Process;
 
 /// A data folder that outlives the processes that use it.
@@ -115,4 +116,9 @@ impl Product {
         assert_eq!(status.code(), Some(0), "{said}");
         said
     }
+}
+
+/// The status of a GET.
+pub(crate) async fn status(url: String) -> u16 {
+    client().get(url).send().await.unwrap().status().as_u16()
 }
