@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use purchase::{PortError, Purchase, PurchaseWriter, Recorded};
+use purchase::{Entry, PortError, PurchaseWriter, Recorded};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
@@ -48,7 +48,7 @@ pub struct Recorder {
 }
 
 struct Delivery {
-    purchases: Vec<Purchase>,
+    entries: Vec<Entry>,
     reply: oneshot::Sender<Vec<Result<Recorded, PortError>>>,
 }
 
@@ -64,14 +64,14 @@ impl Recorder {
     /// Records the purchases of one delivery; answers in their order.
     pub async fn record(
         &self,
-        purchases: Vec<Purchase>,
+        entries: Vec<Entry>,
     ) -> Result<Vec<Result<Recorded, PortError>>, RecordError> {
-        if purchases.is_empty() {
+        if entries.is_empty() {
             return Ok(Vec::new());
         }
         let (reply, answer) = oneshot::channel();
         self.queue
-            .try_send(Delivery { purchases, reply })
+            .try_send(Delivery { entries, reply })
             .map_err(|_| RecordError::Saturated)?;
         match tokio::time::timeout(self.options.deadline, answer).await {
             Ok(Ok(recorded)) => Ok(recorded),
@@ -89,13 +89,13 @@ async fn write_batches(
     batch_max: usize,
 ) {
     while let Some(first) = deliveries.recv().await {
-        let mut batch = first.purchases;
+        let mut batch = first.entries;
         let mut replies = vec![(first.reply, batch.len())];
         while batch.len() < batch_max
             && let Ok(next) = deliveries.try_recv()
         {
-            replies.push((next.reply, next.purchases.len()));
-            batch.extend(next.purchases);
+            replies.push((next.reply, next.entries.len()));
+            batch.extend(next.entries);
         }
         let (writer, length) = (Arc::clone(&writer), batch.len());
         // A task of its own, so that a panic in a driver costs one batch and not the recorder. Without their replies the

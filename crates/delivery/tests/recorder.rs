@@ -12,7 +12,7 @@ use delivery::{RecordError, Recorder, RecorderOptions};
 use futures_util::future;
 use purchase::{Purchase, Recorded};
 use testkit::file::SqliteFile;
-use testkit::sample;
+use testkit::sample::{self, entries};
 
 fn recorder(options: RecorderOptions) -> (Recorder, SqliteFile) {
     let file = SqliteFile::open();
@@ -26,7 +26,7 @@ fn recorder(options: RecorderOptions) -> (Recorder, SqliteFile) {
 async fn deliveries_at_once_share_writes_and_get_their_own_answers() {
     let (recorder, file) = recorder(RecorderOptions::default());
     let first = sample::purchase("ada");
-    recorder.record(vec![first.clone()]).await.unwrap();
+    recorder.record(vec![first.clone().into()]).await.unwrap();
     let before = file.sqlite.commits();
     let deliveries = (0..256).map(|n| {
         let conflict = Purchase {
@@ -40,7 +40,7 @@ async fn deliveries_at_once_share_writes_and_get_their_own_answers() {
             _ => Vec::new(),
         };
         let recorder = recorder.clone();
-        async move { (n, recorder.record(batch).await.unwrap()) }
+        async move { (n, recorder.record(entries(&batch)).await.unwrap()) }
     });
     let lock = file.lock();
     let deliveries = future::join(future::join_all(deliveries), async { drop(lock) });
@@ -70,7 +70,10 @@ async fn a_waiting_delivery_is_answered_at_its_deadline_and_still_written() {
     let (recorder, file) = recorder(options);
     let lock = file.lock();
     let purchase = sample::purchase("ada");
-    let error = recorder.record(vec![purchase.clone()]).await.unwrap_err();
+    let error = recorder
+        .record(vec![purchase.clone().into()])
+        .await
+        .unwrap_err();
     assert!(matches!(error, RecordError::Deadline(_)), "{error}");
     lock.execute_batch("ROLLBACK").unwrap();
     let reader = file.sqlite.store();
@@ -92,7 +95,7 @@ async fn over_its_queue_the_recorder_refuses_at_once() {
     let deliveries: Vec<_> = (0..8)
         .map(|_| {
             let recorder = recorder.clone();
-            tokio::spawn(async move { recorder.record(vec![sample::purchase("ada")]).await })
+            tokio::spawn(async move { recorder.record(vec![sample::purchase("ada").into()]).await })
         })
         .collect();
     let mut saturated = 0;

@@ -17,9 +17,15 @@ const KEYED: Uuid = uuid!("37be081b-3990-408e-a504-c85a793bb404");
 const RAW_RECORD: Uuid = uuid!("a11e65b5-1a23-48cf-9efc-bce227d1f802");
 const FOREIGN_EVENT: Uuid = uuid!("4272ac6a-5d77-4857-a84a-f3ced9d91e18");
 
-/// The identity of a purchase, shown as a lower-case UUID. Its order is the order of that text.
+/// The identity of a purchase. New ones are UUIDs; purchases that the earlier services stored keep their ObjectId. The two
+/// never look alike, and sort as MongoDB sorts them: all ObjectIds after all UUIDs, each by its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PurchaseId(Uuid);
+pub enum PurchaseId {
+    /// Shown in lower case.
+    Uuid(Uuid),
+    /// Twelve bytes, shown as 24 lower-case hexadecimal digits.
+    ObjectId([u8; 12]),
+}
 
 /// A text that is no purchase id.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -27,11 +33,16 @@ pub struct PurchaseId(Uuid);
 pub struct IdError;
 
 impl PurchaseId {
+    /// The id of an event that buy made: a UUID and nothing else.
+    pub fn parse_uuid(text: &str) -> Result<Self, IdError> {
+        Uuid::try_parse(text).map(Self::Uuid).map_err(|_| IdError)
+    }
+
     /// For a purchase without an idempotency key: a UUIDv7 of the time and ten random bytes.
     #[must_use]
     pub fn random(now: Timestamp, random: [u8; 10]) -> Self {
         let millis = u64::try_from(now.millis()).unwrap_or(0);
-        Self(Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+        Self::Uuid(Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 
     /// For a purchase with an idempotency key: the same user, key and content always give the same id, so a repeated
@@ -39,7 +50,7 @@ impl PurchaseId {
     #[must_use]
     pub fn keyed(key: &IdempotencyKey, purchase: &NewPurchase) -> Self {
         let price = purchase.price.to_string();
-        Self(derive(
+        Self::Uuid(derive(
             KEYED,
             &[
                 purchase.userid.as_str(),
@@ -58,13 +69,13 @@ impl PurchaseId {
     pub fn raw_record(topic: &str, partition: i64, offset: i64, recorded_at: Timestamp) -> Self {
         let [partition, offset, millis] =
             [partition, offset, recorded_at.millis()].map(|number| number.to_string());
-        Self(derive(RAW_RECORD, &[topic, &partition, &offset, &millis]))
+        Self::Uuid(derive(RAW_RECORD, &[topic, &partition, &offset, &millis]))
     }
 
     /// For an event of another producer: CloudEvents makes source and id unique together.
     #[must_use]
     pub fn foreign_event(source: &str, id: &str) -> Self {
-        Self(derive(FOREIGN_EVENT, &[source, id]))
+        Self::Uuid(derive(FOREIGN_EVENT, &[source, id]))
     }
 }
 
@@ -76,7 +87,10 @@ fn derive(namespace: Uuid, parts: &[&str]) -> Uuid {
 
 impl fmt::Display for PurchaseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.as_hyphenated().fmt(f)
+        match self {
+            Self::Uuid(uuid) => uuid.as_hyphenated().fmt(f),
+            Self::ObjectId(bytes) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
+        }
     }
 }
 
@@ -84,8 +98,21 @@ impl FromStr for PurchaseId {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        Uuid::try_parse(text).map(Self).map_err(|_| IdError)
+        // A UUID has at least 32 digits, so a text is never both.
+        object_id(text).map_or_else(|| Self::parse_uuid(text), |id| Ok(Self::ObjectId(id)))
     }
+}
+
+fn object_id(text: &str) -> Option<[u8; 12]> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if text.len() != 24 || !digits {
+        return None;
+    }
+    let mut bytes = [0; 12];
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(bytes)
 }
 
 impl Serialize for PurchaseId {
@@ -234,6 +261,25 @@ mod tests {
             PurchaseId::random(at(2), [0; 10]),
         );
         assert!(first < second && first.to_string() < second.to_string());
+    }
+
+    #[test]
+    fn object_ids_of_the_earlier_services_read_back_and_sort_after_uuids() {
+        let id: PurchaseId = "65A1b2c3d4e5f60718293a4b".parse().unwrap();
+        assert_eq!(id.to_string(), "65a1b2c3d4e5f60718293a4b");
+        assert!(id > "ffffffff-ffff-ffff-ffff-ffffffffffff".parse().unwrap());
+        assert!(id < "65a1b2c3d4e5f60718293a4c".parse().unwrap());
+        for text in [
+            "65a1b2c3d4e5f60718293a4",
+            "65a1b2c3d4e5f60718293a4bb",
+            "+5a1b2c3d4e5f60718293a4b",
+        ] {
+            assert_eq!(text.parse::<PurchaseId>(), Err(IdError), "{text}");
+        }
+        assert_eq!(
+            PurchaseId::parse_uuid("65a1b2c3d4e5f60718293a4b"),
+            Err(IdError)
+        );
     }
 
     /// Few values each, so that equal ones meet often; with parts that run into each other where a separator is missing.

@@ -32,7 +32,10 @@ pub mod port;
 mod stamp;
 
 pub use id::{IdempotencyKey, PurchaseId};
-pub use port::{AppendError, EventLog, Owner, PortError, PurchaseReader, PurchaseWriter, Recorded};
+pub use port::{
+    AppendError, Entry, EventLog, Origin, Owner, PortError, PurchaseReader, PurchaseWriter,
+    Recorded,
+};
 pub use price::Price;
 pub use purchase::{Cursor, NewPurchase, Purchase, PurchaseEvent};
 pub use stamp::Stamp;

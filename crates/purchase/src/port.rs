@@ -56,6 +56,32 @@ pub trait EventLog: Send + Sync {
     async fn append(&self, event: PurchaseEvent) -> Result<(), AppendError>;
 }
 
+/// A purchase that is to be recorded, and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub purchase: Purchase,
+    pub origin: Origin,
+}
+
+/// What the id of a purchase was derived from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// What somebody bought: the same id is the same purchase, and only that.
+    Event,
+    /// A place in the log. The earlier services stored what they read there under ObjectIds, so a purchase of theirs with
+    /// the same content and timestamp is this one.
+    RawRecord,
+}
+
+impl From<Purchase> for Entry {
+    fn from(purchase: Purchase) -> Self {
+        Self {
+            purchase,
+            origin: Origin::Event,
+        }
+    }
+}
+
 /// What became of one purchase of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
@@ -72,7 +98,7 @@ pub enum Recorded {
 pub trait PurchaseWriter: Send + Sync {
     /// Records a batch, each purchase exactly once whatever is repeated, also within the batch; answers in the order of the
     /// batch. `Ok` only for what is durable.
-    async fn record_all(&self, batch: Vec<Purchase>) -> Vec<Result<Recorded, PortError>>;
+    async fn record_all(&self, batch: Vec<Entry>) -> Vec<Result<Recorded, PortError>>;
 }
 
 /// Whose purchases a list holds.

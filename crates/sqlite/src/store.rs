@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use purchase::{
-    Cursor, Item, Owner, PortError, Price, Purchase, PurchaseId, PurchaseReader, PurchaseWriter,
-    Recorded, Timestamp, UserId, Username,
+    Cursor, Entry, Item, Owner, PortError, Price, Purchase, PurchaseId, PurchaseReader,
+    PurchaseWriter, Recorded, Timestamp, UserId, Username,
 };
 use rusqlite::{Connection, Row, params};
 
@@ -19,12 +19,12 @@ const COLUMNS: &str = "id, userid, username, item, price, timestamp";
 
 #[async_trait]
 impl PurchaseWriter for SqliteStore {
-    async fn record_all(&self, batch: Vec<Purchase>) -> Vec<Result<Recorded, PortError>> {
+    async fn record_all(&self, batch: Vec<Entry>) -> Vec<Result<Recorded, PortError>> {
         let length = batch.len();
         let record = move |connection: &Connection| {
             batch
                 .iter()
-                .map(|purchase| record(connection, purchase))
+                .map(|entry| record(connection, &entry.purchase))
                 .collect()
         };
         let recorded: Result<Vec<_>, _> = self.0.writer.write(Some(&self.0.stored), record).await;

@@ -189,7 +189,7 @@ async fn an_append_and_a_record_are_announced() {
     let (log, store) = (file.sqlite.log(), file.sqlite.store());
     log.append(event()).await.unwrap();
     log.appended().await;
-    store.record_all(vec![sample::purchase("ada")]).await;
+    store.record_all(vec![sample::purchase("ada").into()]).await;
     store.changed().await;
 }
 
@@ -235,7 +235,7 @@ async fn a_write_that_fails_by_itself_takes_no_other_with_it() {
     let file = SqliteFile::open();
     let (log, store) = (file.sqlite.log(), file.sqlite.store());
     let damaged = sample::purchase("ada");
-    store.record_all(vec![damaged.clone()]).await;
+    store.record_all(vec![damaged.clone().into()]).await;
     let damage = "UPDATE purchases SET price = 'abc'";
     Connection::open(file.path())
         .unwrap()
@@ -245,9 +245,9 @@ async fn a_write_that_fails_by_itself_takes_no_other_with_it() {
     let lock = file.lock();
     let fresh = sample::purchase("bob");
     let group = future::join4(
-        store.record_all(vec![damaged]),
+        store.record_all(vec![damaged.into()]),
         log.append(event()),
-        store.record_all(vec![fresh.clone()]),
+        store.record_all(vec![fresh.clone().into()]),
         async { drop(lock) },
     );
     let (broken, appended, recorded, ()) = group.await;
@@ -268,7 +268,7 @@ async fn a_write_that_fails_by_itself_takes_no_other_with_it() {
 async fn readers_that_leave_do_not_pile_up_connections() {
     let file = SqliteFile::open();
     let store = file.sqlite.store();
-    let batch: Vec<_> = (0..2_000).map(|_| sample::purchase("ada")).collect();
+    let batch: Vec<_> = (0..2_000).map(|_| sample::purchase("ada").into()).collect();
     store.record_all(batch).await;
     for _ in 0..200 {
         let mut read = store.list(&Owner::Everyone, None, 2_000);

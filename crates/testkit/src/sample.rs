@@ -1,6 +1,6 @@
 //! Purchases to test with.
 
-use purchase::{Item, Price, Purchase, PurchaseId, Stamp, Timestamp, UserId, Username};
+use purchase::{Entry, Item, Price, Purchase, PurchaseId, Stamp, Timestamp, UserId, Username};
 
 /// 2026-01-31T12:00:00.000Z: a time that never changes.
 pub const NOON_MS: i64 = 1_769_860_800_000;
@@ -59,4 +59,10 @@ pub fn at(userid: &str, millis: i64) -> Purchase {
 #[must_use]
 pub fn fresh_user() -> String {
     format!("user-{}", purchase("x").id)
+}
+
+/// What a store is asked to record of purchases that were bought.
+#[must_use]
+pub fn entries(purchases: &[Purchase]) -> Vec<Entry> {
+    purchases.iter().cloned().map(Entry::from).collect()
 }

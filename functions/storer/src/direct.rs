@@ -23,7 +23,7 @@ pub(crate) async fn record(
     let keyed = intake.key.is_some();
     let not_confirmed = |known, cause: BoxError| unconfirmed(known, &purchase, keyed, cause);
 
-    let recorded = match storer.recorder.record(vec![purchase.clone()]).await {
+    let recorded = match storer.recorder.record(vec![purchase.clone().into()]).await {
         Ok(mut recorded) => recorded.pop(),
         Err(error @ RecordError::Saturated) => {
             return Err(not_confirmed(Unconfirmed::NotRecorded, error.into()));

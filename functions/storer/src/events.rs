@@ -6,7 +6,7 @@ use delivery::{REASON_HEADER, RecordError};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use purchase::event::http::{Message, ReadError};
 use purchase::event::{self, Reason, Rejection};
-use purchase::{PortError, Purchase, Recorded};
+use purchase::{Entry, PortError, Recorded};
 use serde_json::json;
 use serve::{Body, BoxError, Problem};
 use tracing::Span;
@@ -39,8 +39,8 @@ pub(crate) async fn receive(
 
 async fn receive_one(storer: &Storer, event: &Event) -> Result<StatusCode, Problem> {
     Span::current().record("cloudevents.event_id", event.id());
-    let purchase = event::decode(event).map_err(|rejection| refused(&rejection))?;
-    match record(storer, vec![purchase]).await?.pop() {
+    let entry = event::decode(event).map_err(|rejection| refused(&rejection))?;
+    match record(storer, vec![entry]).await?.pop() {
         Some(Ok(Recorded::Stored | Recorded::Duplicate { .. })) => Ok(StatusCode::NO_CONTENT),
         Some(Ok(Recorded::Conflict)) => Err(refused(&conflict())),
         Some(Err(error)) => Err(unsure(error)),
@@ -62,15 +62,12 @@ async fn receive_batch(
             .as_ref()
             .map_or(String::new(), |event| event.id().to_owned());
         match event.and_then(|event| event::decode(&event)) {
-            Ok(purchase) => valid.push((index, id, purchase)),
+            Ok(entry) => valid.push((index, id, entry)),
             Err(rejection) => refusals.push((index, id, rejection)),
         }
     }
-    let purchases = valid
-        .iter()
-        .map(|(_, _, purchase)| purchase.clone())
-        .collect();
-    let recorded = record(storer, purchases).await?;
+    let entries = valid.iter().map(|(_, _, entry)| entry.clone()).collect();
+    let recorded = record(storer, entries).await?;
     for ((index, id, _), recorded) in valid.into_iter().zip(recorded) {
         match recorded {
             Ok(Recorded::Stored | Recorded::Duplicate { .. }) => {}
@@ -87,11 +84,11 @@ async fn receive_batch(
 
 async fn record(
     storer: &Storer,
-    purchases: Vec<Purchase>,
+    entries: Vec<Entry>,
 ) -> Result<Vec<Result<Recorded, PortError>>, Problem> {
     storer
         .recorder
-        .record(purchases)
+        .record(entries)
         .await
         .map_err(|error: RecordError| unsure(error))
 }

@@ -16,6 +16,7 @@ use cloudevents::{AttributesReader, AttributesWriter, Data, Event, EventBuilder,
 use thiserror::Error;
 
 use crate::id::PurchaseId;
+use crate::port::Entry;
 use crate::purchase::{Purchase, PurchaseEvent};
 use crate::request::{self, Refusal, Timestamps};
 use crate::timestamp::Timestamp;
@@ -127,9 +128,9 @@ impl PurchaseEvent {
 }
 
 /// The purchase in an event, or why there is none.
-pub fn decode(event: &Event) -> Result<Purchase, Rejection> {
+pub fn decode(event: &Event) -> Result<Entry, Rejection> {
     match event.ty() {
-        TYPE => decode_purchase_event(event),
+        TYPE => decode_purchase_event(event).map(Entry::from),
         RAW_TYPE => RawRecord::from_event(event)?.decode(),
         other => Err(Rejection::new(
             Reason::UnknownType,
@@ -141,9 +142,7 @@ pub fn decode(event: &Event) -> Result<Purchase, Rejection> {
 fn decode_purchase_event(event: &Event) -> Result<Purchase, Rejection> {
     let new = request::from_json(data(event)?, Timestamps::Sender).map_err(rejected)?;
     let id = if event.source() == SOURCE {
-        event
-            .id()
-            .parse()
+        PurchaseId::parse_uuid(event.id())
             .map_err(|error| Rejection::invalid(format!("id {error}")))?
     } else {
         PurchaseId::foreign_event(event.source(), event.id())

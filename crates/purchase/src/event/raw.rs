@@ -8,6 +8,7 @@ use cloudevents::{AttributesReader, Event};
 use super::{Rejection, data, event_time};
 use crate::fields::{Fields, Given};
 use crate::id::PurchaseId;
+use crate::port::{Entry, Origin};
 use crate::price::Price;
 use crate::purchase::Purchase;
 use crate::text::{Item, TextError, UserId, Username};
@@ -53,7 +54,7 @@ impl<'a> RawRecord<'a> {
     }
 
     /// The purchase in the record, or why there is none.
-    pub fn decode(&self) -> Result<Purchase, Rejection> {
+    pub fn decode(&self) -> Result<Entry, Rejection> {
         let fields = Fields::from_json(self.value).map_err(|error| {
             Rejection::malformed(format!("the record is not a purchase: {error}"))
         })?;
@@ -61,13 +62,17 @@ impl<'a> RawRecord<'a> {
             Given::Text(text) => Timestamp::parse(&text).unwrap_or(self.recorded_at),
             _ => self.recorded_at,
         };
-        Ok(Purchase {
+        let purchase = Purchase {
             id: PurchaseId::raw_record(self.topic, self.partition, self.offset, self.recorded_at),
             username: required("username", fields.username, Username::recorded)?,
             userid: required("userid", fields.userid, UserId::recorded)?,
             item: text(fields.item).and_then(|text| Item::recorded(text).ok()),
             price: price(fields.price)?,
             timestamp,
+        };
+        Ok(Entry {
+            purchase,
+            origin: Origin::RawRecord,
         })
     }
 }

@@ -23,7 +23,7 @@ fn read_one(headers: &HeaderMap, body: &[u8]) -> Result<Event, binding::ReadErro
 
 fn decode_request(request: &Request<Bytes>) -> Result<Purchase, Rejection> {
     match read_one(request.headers(), request.body()) {
-        Ok(event) => event::decode(&event),
+        Ok(event) => event::decode(&event).map(|entry| entry.purchase),
         Err(binding::ReadError::Malformed(rejection)) => Err(rejection),
         Err(error) => panic!("{error}"),
     }

@@ -26,7 +26,7 @@ fn event_of(userid: &str) -> PurchaseEvent {
 async fn read_user(read_all: &impl AsyncFn() -> Vec<Event>, userid: &str) -> Vec<Event> {
     let mut events = read_all().await;
     events.retain(|event| {
-        event::decode(event).is_ok_and(|purchase| purchase.userid.as_str() == userid)
+        event::decode(event).is_ok_and(|entry| entry.purchase.userid.as_str() == userid)
     });
     events
 }
@@ -39,7 +39,7 @@ async fn appended_event_is_read_back_whole(
         let event = event_of(userid);
         log.append(event.clone()).await.unwrap();
         let read = read_user(read_all, userid).await.pop().unwrap();
-        assert_eq!(event::decode(&read).unwrap(), event.purchase);
+        assert_eq!(event::decode(&read).unwrap(), event.purchase.clone().into());
         assert_eq!(read.id(), event.purchase.id.to_string());
         assert_eq!(read.source(), event::SOURCE);
         assert_eq!(read.ty(), event::TYPE);

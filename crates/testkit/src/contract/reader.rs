@@ -2,7 +2,7 @@
 
 use purchase::{Cursor, Owner, Purchase, PurchaseReader, PurchaseWriter, UserId};
 
-use crate::sample;
+use crate::sample::{self, entries};
 
 /// Runs the suite; `writer` writes what `reader` reads.
 pub async fn run(reader: &dyn PurchaseReader, writer: &dyn PurchaseWriter) {
@@ -19,7 +19,7 @@ fn user(userid: &str) -> Owner {
 }
 
 async fn store(writer: &dyn PurchaseWriter, purchases: &[Purchase]) {
-    for answer in writer.record_all(purchases.to_vec()).await {
+    for answer in writer.record_all(entries(purchases)).await {
         answer.unwrap();
     }
 }

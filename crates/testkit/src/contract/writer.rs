@@ -6,7 +6,7 @@ use purchase::{
 };
 
 use crate::random::Random;
-use crate::sample;
+use crate::sample::{self, entries};
 
 /// Runs the suite; `reader` reads what `writer` writes.
 pub async fn run(writer: &dyn PurchaseWriter, reader: &dyn PurchaseReader) {
@@ -20,7 +20,7 @@ pub async fn run(writer: &dyn PurchaseWriter, reader: &dyn PurchaseReader) {
 
 async fn record(writer: &dyn PurchaseWriter, batch: Vec<Purchase>) -> Vec<Recorded> {
     writer
-        .record_all(batch)
+        .record_all(entries(&batch))
         .await
         .into_iter()
         .map(Result::unwrap)
@@ -190,7 +190,7 @@ async fn overlapping_batches_at_once_store_each_purchase_once(
         let mut batch = purchases.clone();
         random.shuffle(&mut batch);
         batch.truncate(25);
-        writer.record_all(batch)
+        writer.record_all(entries(&batch))
     });
     let answers = futures_util::future::join_all(batches).await;
     let stored = answers

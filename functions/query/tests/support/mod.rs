@@ -21,6 +21,7 @@ use sqlite::SqliteStore;
 use testkit::PATIENCE;
 use testkit::app::TestApp;
 use testkit::file::SqliteFile;
+use testkit::sample::entries;
 use tower::ServiceExt as _;
 
 use spy::Spy;
@@ -49,7 +50,7 @@ impl Fixture {
     /// Returns once all of them are on disk.
     pub async fn store(&self, purchases: &[Purchase]) {
         for batch in purchases.chunks(5_000) {
-            for recorded in self.store.record_all(batch.to_vec()).await {
+            for recorded in self.store.record_all(entries(batch)).await {
                 assert_eq!(recorded.unwrap(), Recorded::Stored);
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::support::{Sent, Store, batch, post, purchase, unsure};
 use async_trait::async_trait;
 use delivery::RecorderOptions;
-use purchase::{PortError, Purchase, PurchaseWriter, Recorded};
+use purchase::{Entry, PortError, Purchase, PurchaseWriter, Recorded};
 use sqlite::Options;
 use testkit::file::hasty;
 use testkit::raw::{Catalogue, body, header, status};
@@ -123,10 +123,10 @@ struct Doubting(Arc<dyn PurchaseWriter>);
 
 #[async_trait]
 impl PurchaseWriter for Doubting {
-    async fn record_all(&self, batch: Vec<Purchase>) -> Vec<Result<Recorded, PortError>> {
+    async fn record_all(&self, batch: Vec<Entry>) -> Vec<Result<Recorded, PortError>> {
         let doubtful: Vec<_> = batch
             .iter()
-            .map(|purchase| purchase.userid.as_str() == "doubtful")
+            .map(|entry| entry.purchase.userid.as_str() == "doubtful")
             .collect();
         let recorded = self.0.record_all(batch).await;
         recorded

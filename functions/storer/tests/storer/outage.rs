@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::support::{Form, Sent, Store, purchase, unsure};
 use async_trait::async_trait;
 use delivery::RecorderOptions;
-use purchase::{PortError, Purchase, PurchaseWriter, Recorded};
+use purchase::{Entry, PortError, PurchaseWriter, Recorded};
 use sqlite::Options;
 use testkit::NEVER;
 use testkit::file::{hasty, patient};
@@ -135,8 +135,8 @@ struct Buggy(Arc<dyn PurchaseWriter>);
 
 #[async_trait]
 impl PurchaseWriter for Buggy {
-    async fn record_all(&self, batch: Vec<Purchase>) -> Vec<Result<Recorded, PortError>> {
-        match batch[0].userid.as_str() {
+    async fn record_all(&self, batch: Vec<Entry>) -> Vec<Result<Recorded, PortError>> {
+        match batch[0].purchase.userid.as_str() {
             "panic" => panic!("sqlite at /tmp/secret is locked"),
             "silence" => Vec::new(),
             _ => self.0.record_all(batch).await,
