@@ -1,16 +1,21 @@
 //! From the log to the store: what whoever delivers and whoever records have in common, over any log, store or transport.
 //!
 //! [`deliver`] brings one event to a sink by the rules of the Knative KafkaSource: what is retried, how long, and what becomes
-//! a dead letter. [`Recorder`] sits behind the sink and turns many deliveries at once into few writes.
+//! a dead letter. [`Recorder`] sits behind the sink and turns many deliveries at once into few writes. [`Settler`] takes
+//! batches straight from a log, where there is no sink in between.
 //!
 //! Invariant: an event is settled only by a sink's success or by a verdict that no repetition can change.
 
 mod backoff;
 mod deliver;
+mod progress;
 mod recorder;
+mod settle;
 mod verdict;
 
 pub use backoff::{Backoff, Policy};
 pub use deliver::{Dead, Outcome, REASON_HEADER, Sink, SinkError, deliver};
+pub use progress::Progress;
 pub use recorder::{RecordError, Recorder, RecorderOptions};
+pub use settle::{Arrival, DeadLetters, Pace, Settler};
 pub use verdict::Verdict;

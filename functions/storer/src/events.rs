@@ -42,7 +42,7 @@ async fn receive_one(storer: &Storer, event: &Event) -> Result<StatusCode, Probl
     let entry = event::decode(event).map_err(|rejection| refused(&rejection))?;
     match record(storer, vec![entry]).await?.pop() {
         Some(Ok(Recorded::Stored | Recorded::Duplicate { .. })) => Ok(StatusCode::NO_CONTENT),
-        Some(Ok(Recorded::Conflict)) => Err(refused(&conflict())),
+        Some(Ok(Recorded::Conflict)) => Err(refused(&Rejection::conflict())),
         Some(Err(error)) => Err(unsure(error)),
         None => Err(unsure("the store gave no answer for the event")),
     }
@@ -71,7 +71,7 @@ async fn receive_batch(
     for ((index, id, _), recorded) in valid.into_iter().zip(recorded) {
         match recorded {
             Ok(Recorded::Stored | Recorded::Duplicate { .. }) => {}
-            Ok(Recorded::Conflict) => refusals.push((index, id, conflict())),
+            Ok(Recorded::Conflict) => refusals.push((index, id, Rejection::conflict())),
             Err(error) => return Err(unsure(error)),
         }
     }
@@ -91,14 +91,6 @@ async fn record(
         .record(entries)
         .await
         .map_err(|error: RecordError| unsure(error))
-}
-
-fn conflict() -> Rejection {
-    let detail = "this id is taken by a purchase with other content, which stands";
-    Rejection {
-        reason: Reason::Conflict,
-        detail: detail.to_owned(),
-    }
 }
 
 /// 400 for what cannot be read, 422 for what can and is wrong.

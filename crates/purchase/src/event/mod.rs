@@ -97,6 +97,13 @@ impl Rejection {
         }
     }
 
+    /// Of an event whose purchase has an id that is taken.
+    #[must_use]
+    pub fn conflict() -> Self {
+        let detail = "this id is taken by a purchase with other content, which stands";
+        Self::new(Reason::Conflict, detail)
+    }
+
     fn malformed(detail: impl Into<String>) -> Self {
         Self::new(Reason::Malformed, detail)
     }
