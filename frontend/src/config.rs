@@ -4,9 +4,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use gateway::Upstream;
 use serve::{Env, HttpConfig};
-
-use crate::gateway::{BadUpstream, Upstream};
 
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 const PORT: u16 = 8080;
@@ -14,8 +13,6 @@ const PORT: u16 = 8080;
 /// Requests are streamed, so each costs some tens of kilobytes; query alone lets 1,000 clients wait for their purchase,
 /// and those must not shut out the ones that buy.
 const MAX_IN_FLIGHT: usize = 2_048;
-
-const EXPECTED: &str = "an http address without credentials, query or fragment, such as http://buy:3000 (https is not spoken)";
 
 #[derive(Debug)]
 pub struct Config {
@@ -27,10 +24,10 @@ pub struct Config {
 impl Config {
     pub fn read(env: &mut Env<'_>) -> Self {
         let http = HttpConfig::read(env, HOST, PORT, MAX_IN_FLIGHT);
-        let [base, buy, query] =
-            ["API_BASE", "BUY_URL", "QUERY_URL"].map(|name| env.optional::<String>(name, EXPECTED));
-        for (name, set, other) in [("BUY_URL", &buy, &query), ("QUERY_URL", &query, &buy)] {
-            if set.is_none() && other.is_some() {
+        let [base, buy, query] = ["API_BASE", "BUY_URL", "QUERY_URL"]
+            .map(|name| env.optional::<String>(name, "an address").is_some());
+        for (name, set, other) in [("BUY_URL", buy, query), ("QUERY_URL", query, buy)] {
+            if !set && other {
                 env.problem(
                     name,
                     "an address, because BUY_URL and QUERY_URL go together",
@@ -38,16 +35,15 @@ impl Config {
                 );
             }
         }
-        if base.is_some() && (buy.is_some() || query.is_some()) {
+        if base && (buy || query) {
             env.problem(
                 "API_BASE",
                 "either API_BASE or BUY_URL with QUERY_URL",
                 "both",
             );
         }
-        let base = address(env, "API_BASE", base);
-        let buy = address(env, "BUY_URL", buy);
-        let query = address(env, "QUERY_URL", query);
+        let [base, buy, query] =
+            ["API_BASE", "BUY_URL", "QUERY_URL"].map(|name| Upstream::read(env, name));
         let base = base.unwrap_or_else(|| Upstream::localhost(3000));
         Self {
             http,
@@ -55,14 +51,6 @@ impl Config {
             query_url: query.unwrap_or(base),
         }
     }
-}
-
-/// What is wrong with an address is said, the address itself is not: it may hold a password.
-fn address(env: &mut Env<'_>, name: &'static str, text: Option<String>) -> Option<Upstream> {
-    text?
-        .parse()
-        .map_err(|bad: BadUpstream| env.problem(name, EXPECTED, bad.to_string()))
-        .ok()
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@
 //! It does not parse, validate or change a purchase: requests and answers pass as they are.
 
 pub mod config;
-pub mod gateway;
 mod page;
 
 use axum::Router;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use frontend::config::Config;
-use frontend::gateway::{Deadlines, Reachable, Upstream, forward};
+use gateway::{Deadlines, Reachable, Upstream, forward};
 use serve::{App, BoxError, Function};
 
 fn main() -> ExitCode {

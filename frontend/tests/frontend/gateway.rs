@@ -1,11 +1,11 @@
 //! What passes through the gateway and what does not.
 
+use ::gateway::{Deadlines, forward};
 use axum::Router;
 use axum::extract::{Path, Request};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::IntoResponse;
 use axum::routing::{self, post};
-use frontend::gateway::{Deadlines, forward};
 use serve::{App, ReadyCheck as _};
 use std::time::Duration;
 
@@ -326,7 +326,7 @@ async fn routers_in_the_same_process_see_the_request_as_sent() {
 
 #[tokio::test]
 async fn ready_tells_which_upstream_cannot_be_reached() {
-    let reachable = |address: std::net::SocketAddr| frontend::gateway::Reachable {
+    let reachable = |address: std::net::SocketAddr| ::gateway::Reachable {
         name: "buy",
         upstream: format!("http://{address}").parse().unwrap(),
     };

@@ -93,7 +93,7 @@ async fn every_file_that_the_page_uses_is_served() {
 #[tokio::test]
 async fn page_does_not_depend_on_the_upstreams() {
     let upstream = dead().await;
-    let address = gateway(upstream, frontend::gateway::Deadlines::default()).await;
+    let address = gateway(upstream, ::gateway::Deadlines::default()).await;
     assert_eq!(get(address, "/").await.status, 200);
     assert_eq!(buy(address).await.status, 502);
     assert_eq!(

@@ -4,8 +4,8 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ::gateway::{Deadlines, Upstream, forward};
 use axum::Router;
-use frontend::gateway::{Deadlines, Upstream, forward};
 use serve::{App, Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

@@ -31,10 +31,10 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
-use self::failure::Failure;
-use self::paced::Paced;
-pub use self::ready::Reachable;
-pub use self::upstream::{BadUpstream, Upstream};
+use crate::failure::Failure;
+use crate::paced::Paced;
+pub use crate::ready::Reachable;
+pub use crate::upstream::{BadUpstream, Upstream};
 
 /// Below the idle times of the servers and meshes behind us, so that we close first and no request meets a closing connection.
 const IDLE: Duration = Duration::from_secs(4);

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serve::ReadyCheck;
 use tokio::net::TcpStream;
 
-use super::Upstream;
+use crate::Upstream;
 
 /// A connection to an upstream; it asks nothing of it, so it does not count as a request there.
 pub struct Reachable {

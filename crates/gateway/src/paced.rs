@@ -13,7 +13,7 @@ use tokio::time::{Sleep, sleep};
 ///
 /// The time runs only while this side waits for the sender: a receiver that takes nothing for a while is no fault of the
 /// sender. Failing, and never ending, is what makes the receiver see that bytes are missing.
-pub(super) struct Paced<B> {
+pub(crate) struct Paced<B> {
     inner: B,
     limit: Duration,
     silence: Option<Pin<Box<Sleep>>>,
@@ -22,10 +22,10 @@ pub(super) struct Paced<B> {
 /// The sender of a body gave nothing for too long.
 #[derive(Debug, thiserror::Error)]
 #[error("a body gave nothing for {} ms", .0.as_millis())]
-pub(super) struct Stalled(Duration);
+pub(crate) struct Stalled(Duration);
 
 impl<B> Paced<B> {
-    pub(super) fn new(inner: B, limit: Duration) -> Self {
+    pub(crate) fn new(inner: B, limit: Duration) -> Self {
         Self {
             inner,
             limit,

@@ -8,10 +8,10 @@ use http::{HeaderValue, StatusCode};
 use hyper_util::client::legacy;
 use serve::Problem;
 
-use super::paced::Stalled;
+use crate::paced::Stalled;
 
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// No connection: the upstream has seen nothing of the request.
     Unreachable(BoxError),
     /// The connection broke, or carried something that is not HTTP, before the head of an answer.
@@ -23,7 +23,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    pub(super) fn of(error: legacy::Error) -> Self {
+    pub(crate) fn of(error: legacy::Error) -> Self {
         if error.is_connect() {
             Self::Unreachable(error.into())
         } else if caused_by_stall(&error) {
@@ -34,12 +34,12 @@ impl Failure {
     }
 
     /// The request could not be put into words for the upstream, so it was not sent.
-    pub(super) fn unsendable(error: http::Error) -> Self {
+    pub(crate) fn unsendable(error: http::Error) -> Self {
         Self::Unreachable(error.into())
     }
 
     /// The answer. To a purchase it says whether the purchase may have been recorded: `recorded` is `no` or `unknown`.
-    pub(super) fn problem(self, buys: bool) -> Problem {
+    pub(crate) fn problem(self, buys: bool) -> Problem {
         let (status, recorded, what, cause) = match self {
             Self::Unreachable(cause) => (
                 StatusCode::BAD_GATEWAY,

@@ -18,7 +18,7 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 ];
 
 /// Removes what is meant for one hop: the known names and those that `Connection` lists.
-pub(super) fn end_to_end(headers: &mut HeaderMap) {
+pub(crate) fn end_to_end(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
@@ -33,7 +33,7 @@ pub(super) fn end_to_end(headers: &mut HeaderMap) {
 
 /// A request's headers for the upstream. `Host` becomes the upstream's (the client sets it), because platforms route by it.
 /// `Expect` was already met: the server side sends `100 Continue` as soon as the body is wanted.
-pub(super) fn for_upstream(headers: &mut HeaderMap) {
+pub(crate) fn for_upstream(headers: &mut HeaderMap) {
     end_to_end(headers);
     headers.remove(HOST);
     headers.remove(EXPECT);

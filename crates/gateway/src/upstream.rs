@@ -4,6 +4,9 @@ use std::str::FromStr;
 
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
+use serve::Env;
+
+const EXPECTED: &str = "an http address without credentials, query or fragment, such as http://buy:3000 (https is not spoken)";
 
 /// Where requests go: `http://host[:port][/prefix]`. A request's own path and query are put behind it byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +61,15 @@ impl FromStr for Upstream {
 }
 
 impl Upstream {
+    /// The address in a variable. What is wrong with it is said, the address itself is not: it may hold a password.
+    pub fn read(env: &mut Env<'_>, name: &'static str) -> Option<Self> {
+        let text: String = env.optional(name, EXPECTED)?;
+        let address = text.parse();
+        address
+            .map_err(|bad: BadUpstream| env.problem(name, EXPECTED, bad.to_string()))
+            .ok()
+    }
+
     /// A function on this machine.
     pub fn localhost(port: u16) -> Self {
         let authority = Authority::try_from(format!("localhost:{port}"));
@@ -68,14 +80,14 @@ impl Upstream {
     }
 
     /// Host and port to connect to.
-    pub(super) fn address(&self) -> (&str, u16) {
+    pub(crate) fn address(&self) -> (&str, u16) {
         // An IPv6 address has brackets in a URI and none in a socket address.
         let host = self.authority.host().trim_matches(['[', ']']);
         (host, self.authority.port_u16().unwrap_or(80))
     }
 
     /// The address of a request whose raw target is `target`.
-    pub(super) fn uri(&self, target: &PathAndQuery) -> Result<Uri, http::Error> {
+    pub(crate) fn uri(&self, target: &PathAndQuery) -> Result<Uri, http::Error> {
         let target = if self.prefix.is_empty() {
             target.clone()
         } else {
