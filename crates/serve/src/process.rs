@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::problem::chain;
 use crate::{
@@ -25,17 +25,29 @@ pub struct Function {
     app: App,
     http: HttpConfig,
     on_stop: Pin<Box<dyn Future<Output = ()> + Send>>,
+    failed: Pin<Box<dyn Future<Output = BoxError> + Send>>,
 }
 
 impl Function {
     pub fn new(app: App, http: HttpConfig) -> Self {
-        let on_stop = Box::pin(async {});
-        Self { app, http, on_stop }
+        Self {
+            app,
+            http,
+            on_stop: Box::pin(async {}),
+            failed: Box::pin(std::future::pending()),
+        }
     }
 
     /// Runs after the drain, before the process ends: flush a producer, stop a task. It bounds itself.
     pub fn on_stop(mut self, on_stop: impl Future<Output = ()> + Send + 'static) -> Self {
         self.on_stop = Box::pin(on_stop);
+        self
+    }
+
+    /// Resolves when a part of the function ends that should not: the process then drains, stops and leaves with exit
+    /// code 1, because one that looks alive and does half its work is worse than one that is restarted.
+    pub fn failed(mut self, failed: impl Future<Output = BoxError> + Send + 'static) -> Self {
+        self.failed = Box::pin(failed);
         self
     }
 }
@@ -54,6 +66,8 @@ enum Failure {
 enum ServeError {
     #[error("cannot start")]
     Start(#[source] BoxError),
+    #[error("a part of the function ended by itself")]
+    Failed(#[source] BoxError),
     #[error("cannot listen on {address}: set {variable} to change the port")]
     Listen {
         address: SocketAddr,
@@ -142,7 +156,12 @@ async fn serve(
     function: Function,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let Function { app, http, on_stop } = function;
+    let Function {
+        app,
+        http,
+        on_stop,
+        failed,
+    } = function;
     let listener = listen(http.host, http.port, "PORT")?;
     if let Some(port) = http.metrics_port {
         let listener = listen(http.host, port, "METRICS_PORT")?;
@@ -170,7 +189,17 @@ async fn serve(
         .unwrap_or(SocketAddr::new(http.host, http.port));
     info!(function = name, %address, "listening");
 
-    let drained = run(listener, app.build(), limits, stop).await;
+    let mut failure = None;
+    let end = async {
+        tokio::select! {
+            () = stop => {}
+            error = failed => {
+                error!(function = name, %error, "stopping, because a part of the function ended");
+                failure = Some(error);
+            }
+        }
+    };
+    let drained = run(listener, app.build(), limits, end).await;
     if drained.dropped > 0 {
         warn!(
             connections = drained.dropped,
@@ -179,7 +208,7 @@ async fn serve(
     }
     on_stop.await;
     info!(function = name, "stopped");
-    Ok(())
+    failure.map_or(Ok(()), |error| Err(ServeError::Failed(error)))
 }
 
 fn listen(host: IpAddr, port: u16, variable: &'static str) -> Result<TcpListener, ServeError> {

@@ -128,9 +128,13 @@ pub(crate) async fn admit(
     next: Next,
 ) -> Response {
     let Ok(slot) = slots.try_acquire_owned() else {
-        return Problem::unavailable("Too many requests are in flight. Try again in a second.", 1)
-            .because("over MAX_IN_FLIGHT")
-            .into_response();
+        let refusal = "Too many requests are in flight. Try again in a second.";
+        let problem = Problem::unavailable(refusal, 1).because("over MAX_IN_FLIGHT");
+        // Whoever wanted to change something must know whether it happened; nobody has looked at this request.
+        return match request.method().is_safe() {
+            true => problem.into_response(),
+            false => problem.member("recorded", "no").into_response(),
+        };
     };
     hold(next.run(request).await, slot)
 }

@@ -58,6 +58,8 @@ pub struct Listed {
 #[derive(Debug, Default)]
 pub struct Oracle {
     answers: Mutex<HashMap<Intent, Vec<Outcome>>>,
+    /// Refusals of the server's making that leave open when to try again, or what is known of the purchase.
+    incomplete: Mutex<Vec<String>>,
 }
 
 impl Oracle {
@@ -76,8 +78,18 @@ impl Oracle {
         let outcome = match request.send().await {
             Ok(answer) => {
                 let status = answer.status();
+                let retry_after = answer.headers().contains_key("retry-after");
                 match answer.text().await {
-                    Ok(body) => read_answer(status.as_u16(), &body),
+                    Ok(body) => {
+                        let says = retry_after && body.contains("\"recorded\":");
+                        if status.is_server_error() && !says {
+                            self.incomplete
+                                .lock()
+                                .unwrap()
+                                .push(format!("{status}: {body}"));
+                        }
+                        read_answer(status.as_u16(), &body)
+                    }
                     Err(_) => Outcome::Ambiguous,
                 }
             }
@@ -141,7 +153,10 @@ impl Oracle {
     #[must_use]
     pub fn judge(&self, lists: &[Vec<Listed>]) -> Verdict {
         let answers = self.answers.lock().unwrap();
-        let mut verdict = Verdict::default();
+        let mut verdict = Verdict {
+            incomplete: self.incomplete.lock().unwrap().clone(),
+            ..Verdict::default()
+        };
         let mut stored: HashMap<(&str, &str), Vec<&str>> = HashMap::new();
         for list in lists {
             if !list
@@ -197,6 +212,8 @@ pub struct Verdict {
     pub never_attempted: Vec<String>,
     /// Users whose list is out of order.
     pub disordered: Vec<String>,
+    /// 5xx answers without `Retry-After` or `recorded`.
+    pub incomplete: Vec<String>,
 }
 
 impl Verdict {
@@ -246,6 +263,7 @@ impl Verdict {
             &self.doubled,
             &self.never_attempted,
             &self.disordered,
+            &self.incomplete,
         ]
         .iter()
         .all(|faults| faults.is_empty())
