@@ -5,24 +5,20 @@ use std::error::Error as StdError;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cloudevents::Event;
-use http::{Request, Response};
-use purchase::event::{self, Reason};
+use http::Response;
+use purchase::event::Reason;
 use thiserror::Error;
 
+use crate::answer::Answer;
 use crate::backoff::Backoff;
 use crate::verdict::Verdict;
-
-/// The header in which a sink says why it refuses; the KafkaSource copies `Kne-…` headers into the dead letter.
-pub const REASON_HEADER: &str = "kne-reason";
-
-/// As much of an answer's body as a dead letter keeps, in bytes.
-const DETAIL_MAX: usize = 1_024;
 
 /// Where events are delivered, over whatever transport.
 #[async_trait]
 pub trait Sink: Send + Sync {
-    /// Sends one request within the transport's own deadline.
-    async fn post(&self, request: Request<Bytes>) -> Result<Response<Bytes>, SinkError>;
+    /// Sends the event once, within the transport's own deadline. Of the answer's body the beginning is enough:
+    /// [`ANSWER_BYTES_MAX`](crate::ANSWER_BYTES_MAX) bytes.
+    async fn post(&self, event: &Event) -> Result<Response<Bytes>, SinkError>;
 }
 
 /// No answer came: the event may have arrived or not.
@@ -31,73 +27,71 @@ pub trait Sink: Send + Sync {
 pub struct SinkError(pub Box<dyn StdError + Send + Sync>);
 
 /// How a delivery ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Outcome {
     Delivered,
     Dead(Dead),
 }
 
-/// Why a delivery failed for good.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A delivery that failed for good.
+#[derive(Debug)]
 pub struct Dead {
-    pub reason: Reason,
-    /// What the sink said, at most 1,024 bytes of it.
-    pub detail: String,
     pub attempts: u32,
+    /// What came of the last attempt.
+    pub last: Result<Answer, SinkError>,
 }
 
-/// Delivers an event in binary mode and tries again as `backoff` says. It ends when the sink has decided or the retries are
-/// used up; dropping it in between leaves the event undecided.
+impl Dead {
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match &self.last {
+            Ok(answer) if Verdict::of(answer.status) == Verdict::Refused => answer.reason(),
+            Ok(_) | Err(_) => Reason::RetriesExhausted,
+        }
+    }
+
+    /// For people: what the sink said, or why it said nothing.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        match &self.last {
+            Ok(answer) => answer.text(),
+            Err(error) => error.to_string(),
+        }
+    }
+}
+
+/// Delivers an event and tries again as `backoff` says. It ends when the sink has decided or the retries are used up;
+/// dropping it in between leaves the event undecided.
 pub async fn deliver(sink: &dyn Sink, event: &Event, backoff: &Backoff) -> Outcome {
     let mut attempts = 1;
     loop {
-        let answer = sink.post(event::http::binary_request(event)).await;
-        let detail = match answer {
+        let last = match sink.post(event).await {
             Ok(answer) => match Verdict::of(answer.status()) {
                 Verdict::Delivered => return Outcome::Delivered,
-                Verdict::Refused => return Outcome::Dead(refused(&answer, attempts)),
-                Verdict::Retry => format!("{}: {}", answer.status(), excerpt(answer.body())),
+                verdict => Ok((verdict, Answer::of(answer))),
             },
-            Err(error) => error.to_string(),
+            Err(error) => Err(error),
         };
-        let Some(wait) = backoff.wait(attempts) else {
-            return Outcome::Dead(Dead {
-                reason: Reason::RetriesExhausted,
-                detail,
-                attempts,
-            });
+        let refused = matches!(last, Ok((Verdict::Refused, _)));
+        let dead = Dead {
+            attempts,
+            last: last.map(|(_, answer)| answer),
+        };
+        let Some(wait) = backoff.wait(attempts).filter(|_| !refused) else {
+            return Outcome::Dead(dead);
         };
         // Seldom enough not to fill a disk in an outage of hours.
         if attempts.is_power_of_two() {
             tracing::warn!(
                 attempts,
                 wait_ms = wait.as_millis(),
-                detail,
+                detail = dead.detail(),
                 "delivery is repeated"
             );
         }
         tokio::time::sleep(wait).await;
         attempts = attempts.saturating_add(1);
     }
-}
-
-fn refused(answer: &Response<Bytes>, attempts: u32) -> Dead {
-    let reason = answer
-        .headers()
-        .get(REASON_HEADER)
-        .and_then(|reason| reason.to_str().ok())
-        .and_then(Reason::from_text)
-        .unwrap_or(Reason::Invalid);
-    let detail = format!("{}: {}", answer.status(), excerpt(answer.body()));
-    Dead {
-        reason,
-        detail,
-        attempts,
-    }
-}
-
-fn excerpt(body: &Bytes) -> String {
-    String::from_utf8_lossy(&body[..body.len().min(DETAIL_MAX)]).into_owned()
 }
 
 #[cfg(test)]
@@ -113,7 +107,7 @@ mod tests {
 
     #[async_trait]
     impl Sink for Script {
-        async fn post(&self, _: Request<Bytes>) -> Result<Response<Bytes>, SinkError> {
+        async fn post(&self, _: &Event) -> Result<Response<Bytes>, SinkError> {
             let status = self.0.lock().unwrap().remove(0);
             let status = status.ok_or_else(|| SinkError("reset".into()))?;
             let answer = Response::builder()
@@ -140,35 +134,40 @@ mod tests {
         outcome
     }
 
+    async fn dead(script: &[Option<u16>], retries: u32) -> (u32, Reason, String) {
+        match deliver_to(script, retries).await {
+            Outcome::Dead(dead) => (dead.attempts, dead.reason(), dead.detail()),
+            Outcome::Delivered => panic!("delivered"),
+        }
+    }
+
     #[tokio::test]
     async fn what_may_pass_is_tried_again_until_it_is_delivered() {
         let script = [Some(503), None, Some(404), Some(429), Some(204)];
-        assert_eq!(deliver_to(&script, 10).await, Outcome::Delivered);
+        assert!(matches!(deliver_to(&script, 10).await, Outcome::Delivered));
     }
 
     #[tokio::test]
     async fn a_refusal_is_final_and_says_why() {
-        let dead = Dead {
-            reason: Reason::Conflict,
-            detail: "422 Unprocessable Entity: because".to_owned(),
-            attempts: 2,
-        };
+        let detail = "422 Unprocessable Entity: because".to_owned();
         assert_eq!(
-            deliver_to(&[Some(500), Some(422)], 10).await,
-            Outcome::Dead(dead)
+            dead(&[Some(500), Some(422)], 10).await,
+            (2, Reason::Conflict, detail)
         );
     }
 
     #[tokio::test]
     async fn when_the_retries_are_used_up_the_event_is_dead() {
-        let dead = Dead {
-            reason: Reason::RetriesExhausted,
-            detail: "no answer from the sink: reset".to_owned(),
-            attempts: 3,
-        };
+        let detail = "no answer from the sink: reset".to_owned();
         assert_eq!(
-            deliver_to(&[Some(503), Some(503), None], 2).await,
-            Outcome::Dead(dead)
+            dead(&[Some(503), Some(503), None], 2).await,
+            (3, Reason::RetriesExhausted, detail)
         );
+    }
+
+    #[tokio::test]
+    async fn a_reason_in_an_answer_that_may_pass_is_none() {
+        let (_, reason, _) = dead(&[Some(503)], 0).await;
+        assert_eq!(reason, Reason::RetriesExhausted);
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! Invariant: an event is settled only by a sink's success or by a verdict that no repetition can change.
 
+mod answer;
 mod backoff;
 mod deliver;
 mod progress;
@@ -13,8 +14,9 @@ mod recorder;
 mod settle;
 mod verdict;
 
+pub use answer::{ANSWER_BYTES_MAX, Answer, REASON_HEADER};
 pub use backoff::{Backoff, Policy};
-pub use deliver::{Dead, Outcome, REASON_HEADER, Sink, SinkError, deliver};
+pub use deliver::{Dead, Outcome, Sink, SinkError, deliver};
 pub use progress::Progress;
 pub use recorder::{RecordError, Recorder, RecorderOptions};
 pub use settle::{Arrival, DeadLetters, Pace, Settler};

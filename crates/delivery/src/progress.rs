@@ -1,6 +1,8 @@
 //! What the delivery did and what it waits for, for metrics, logs and a watchdog.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use purchase::PortError;
@@ -8,31 +10,16 @@ use purchase::event::Reason;
 use tokio::time::Instant;
 
 /// What a settler did and waits for, for metrics and for a watchdog.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Progress {
-    started: Instant,
-    /// Milliseconds after `started`.
-    last_answer: AtomicU64,
+    calls: Mutex<BTreeMap<u64, Instant>>,
+    calls_begun: AtomicU64,
     stored: AtomicU64,
     duplicates: AtomicU64,
     dead: [AtomicU64; Reason::ALL.len()],
     /// Batches that the store, or the dead letters, did not take at their last try.
     pub(crate) store_refuses: AtomicU64,
     pub(crate) dead_letters_refuse: AtomicU64,
-}
-
-impl Default for Progress {
-    fn default() -> Self {
-        Self {
-            started: Instant::now(),
-            last_answer: AtomicU64::default(),
-            stored: AtomicU64::default(),
-            duplicates: AtomicU64::default(),
-            dead: Default::default(),
-            store_refuses: AtomicU64::default(),
-            dead_letters_refuse: AtomicU64::default(),
-        }
-    }
 }
 
 impl Progress {
@@ -61,15 +48,25 @@ impl Progress {
         self.dead_letters_refuse.load(Ordering::Relaxed) > 0
     }
 
-    /// How long ago a store or the dead letters last answered, whatever they answered, or a batch began.
-    pub fn silent_for(&self) -> Duration {
-        let last = Duration::from_millis(self.last_answer.load(Ordering::Relaxed));
-        self.started.elapsed().saturating_sub(last)
+    /// How long the store or the dead letters have owed the answer that is owed longest. Both answer within deadlines of
+    /// their own, so minutes mean that something is broken.
+    pub fn longest_call(&self) -> Duration {
+        let oldest = self.calls().values().min().copied();
+        oldest.map_or(Duration::ZERO, |begun| begun.elapsed())
     }
 
-    pub(crate) fn answered(&self) {
-        let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_answer.store(millis, Ordering::Relaxed);
+    /// Until the guard is dropped, a call is going on.
+    pub(crate) fn call(&self) -> Call<'_> {
+        let number = self.calls_begun.fetch_add(1, Ordering::Relaxed);
+        self.calls().insert(number, Instant::now());
+        Call {
+            progress: self,
+            number,
+        }
+    }
+
+    fn calls(&self) -> MutexGuard<'_, BTreeMap<u64, Instant>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn count_stored(&self) {
@@ -82,6 +79,18 @@ impl Progress {
 
     pub(crate) fn count_dead(&self, reason: Reason) {
         self.dead[place_of(reason)].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A call that is going on.
+pub(crate) struct Call<'a> {
+    progress: &'a Progress,
+    number: u64,
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        self.progress.calls().remove(&self.number);
     }
 }
 

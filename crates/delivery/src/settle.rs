@@ -69,7 +69,6 @@ pub struct Settler<R> {
 impl<R: Send + Sync> Settler<R> {
     /// Returns the records once all of them are stored or dead letters.
     pub async fn settle(&self, batch: Vec<Arrival<R>>) -> Vec<R> {
-        self.progress.answered();
         let mut records = Vec::with_capacity(batch.len());
         let mut entries = Vec::with_capacity(batch.len());
         let mut refused = Vec::new();
@@ -96,8 +95,9 @@ impl<R: Send + Sync> Settler<R> {
         let mut failures = Failures::of(&self.progress.store_refuses);
         while !entries.is_empty() {
             let batch = entries.iter().map(|(_, entry)| entry.clone()).collect();
+            let call = self.progress.call();
             let mut answers = self.writer.record_all(batch).await.into_iter();
-            self.progress.answered();
+            drop(call);
             let mut failed = None;
             entries.retain(|(index, _)| match answers.next() {
                 Some(Ok(Recorded::Stored)) => {
@@ -132,13 +132,16 @@ impl<R: Send + Sync> Settler<R> {
 
     async fn bury(&self, record: &R, rejection: &Rejection) {
         let mut failures = Failures::of(&self.progress.dead_letters_refuse);
-        while let Err(error) = self.dead_letters.bury(record, rejection).await {
-            self.progress.answered();
+        while let Err(error) = self.try_to_bury(record, rejection).await {
             let wait = self.pace.wait(failures.another());
             failures.tell(&error, wait, 1, "dead letters wait to be written");
             sleep(wait).await;
         }
-        self.progress.answered();
         self.progress.count_dead(rejection.reason);
+    }
+
+    async fn try_to_bury(&self, record: &R, rejection: &Rejection) -> Result<(), PortError> {
+        let _call = self.progress.call();
+        self.dead_letters.bury(record, rejection).await
     }
 }

@@ -183,7 +183,7 @@ async fn a_batch_waits_for_the_store_as_long_as_it_is_away_and_says_so() {
         fixture.settler.progress.store_refuses().then_some(())
     })
     .await;
-    assert!(fixture.settler.progress.silent_for() < testkit::PATIENCE);
+    assert!(fixture.settler.progress.longest_call() < testkit::PATIENCE);
     fixture.store.failures.store(0, Ordering::SeqCst);
     settling.await.unwrap();
     assert!(!fixture.settler.progress.store_refuses());

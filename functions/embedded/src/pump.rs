@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use delivery::{Backoff, Dead, Outcome, Policy, Sink, deliver};
+use delivery::{Backoff, Outcome, Policy, Sink, deliver};
 use purchase::Timestamp;
-use purchase::event::structured;
+use purchase::event::{Rejection, structured};
 use sqlite::{DeadLetter, LoggedEvent, SqliteLog};
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
@@ -229,34 +229,29 @@ impl Courier {
     /// Ends when the event is stored or buried; gives its position.
     async fn bring(self: Arc<Self>, logged: LoggedEvent) -> i64 {
         let position = logged.position;
-        let outcome = match structured::read(logged.json.as_bytes()) {
-            Ok(event) => deliver(&*self.sink, &event, &BACKOFF).await,
-            Err(rejection) => {
-                let (reason, detail) = (rejection.reason, rejection.detail);
-                Outcome::Dead(Dead {
-                    reason,
-                    detail,
-                    attempts: 0,
-                })
-            }
-        };
-        match outcome {
-            Outcome::Delivered => {
-                self.counters.delivered.inc();
-            }
-            Outcome::Dead(dead) => self.bury(logged, dead).await,
+        match structured::read(logged.json.as_bytes()) {
+            Ok(event) => match deliver(&*self.sink, &event, &BACKOFF).await {
+                Outcome::Delivered => {
+                    self.counters.delivered.inc();
+                }
+                Outcome::Dead(dead) => {
+                    let rejection = Rejection::new(dead.reason(), dead.detail());
+                    self.bury(logged, rejection, dead.attempts).await;
+                }
+            },
+            Err(rejection) => self.bury(logged, rejection, 0).await,
         }
         position
     }
 
     /// Not given up: an event that is neither stored nor buried would be lost.
-    async fn bury(&self, logged: LoggedEvent, dead: Dead) {
+    async fn bury(&self, logged: LoggedEvent, why: Rejection, attempts: u32) {
         let letter = DeadLetter {
             position: logged.position,
             json: logged.json,
-            reason: dead.reason,
-            detail: dead.detail,
-            attempts: dead.attempts,
+            reason: why.reason,
+            detail: why.detail,
+            attempts,
             died_at: (self.now)(),
         };
         let (position, reason) = (letter.position, letter.reason.as_str());

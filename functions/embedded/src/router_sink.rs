@@ -6,9 +6,11 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
+use cloudevents::Event;
 use delivery::{Sink, SinkError};
-use http::{Request, Response};
+use http::Response;
 use http_body_util::{BodyExt as _, Limited};
+use purchase::event::http::binary_request;
 use tower::ServiceExt as _;
 
 /// Longer than storer's own deadline, so that its answer is heard.
@@ -20,8 +22,8 @@ pub(crate) struct RouterSink(pub(crate) Router);
 
 #[async_trait]
 impl Sink for RouterSink {
-    async fn post(&self, request: Request<Bytes>) -> Result<Response<Bytes>, SinkError> {
-        let request = request.map(Body::from);
+    async fn post(&self, event: &Event) -> Result<Response<Bytes>, SinkError> {
+        let request = binary_request(event).map(Body::from);
         let exchange = async {
             let answer = self
                 .0

@@ -37,9 +37,6 @@ pub enum EmbeddedError {
     Failed(&'static str),
 }
 
-/// Clients of buy know one address, so they find the lists there too.
-const BUY_HINT: &str = "POST /buy and GET /getAllUserBuys/{userid}";
-
 /// For the checkpoint at the end, which is a convenience.
 const CLOSE_MAX: Duration = Duration::from_secs(3);
 
@@ -156,7 +153,7 @@ impl Apps {
         let storer_max = max_in_flight.min(storer::MAX_IN_FLIGHT);
         Self {
             page: app("frontend", frontend::HINT, page, max_in_flight),
-            buy: app("buy", BUY_HINT, buy.merge(lists), max_in_flight),
+            buy: app("buy", buy::HINT, buy.merge(lists), max_in_flight),
             storer: app("storer", storer::HINT, storer, storer_max),
             query: app("query", query::HINT, query::routes(query), max_in_flight),
         }
