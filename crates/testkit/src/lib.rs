@@ -2,7 +2,7 @@
 //!
 //! One contract suite per port, run by every adapter ([`contract`]); the oracle that decides whether the one promise was
 //! kept ([`oracle`]); sample purchases ([`sample`]); a SQLite file ([`file`]), a router on a real socket ([`app`]), a client that speaks raw bytes
-//! ([`raw`]), and a process that is ended with its test ([`process`]).
+//! ([`raw`]), a process that is ended with its test ([`process`]), and where the real servers are ([`services`]).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,6 +17,7 @@ pub mod process;
 pub mod random;
 pub mod raw;
 pub mod sample;
+pub mod services;
 
 use std::time::{Duration, Instant};
 

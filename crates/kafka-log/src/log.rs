@@ -1,0 +1,119 @@
+//! The log: where buy puts purchases.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use purchase::{AppendError, EventLog, PortError, PurchaseEvent};
+use rdkafka::message::{Header, OwnedHeaders};
+use tokio::time::sleep;
+
+use crate::connection::Connection;
+use crate::error::{KafkaLogError, ProduceError};
+use crate::producer::{Bounds, Message, Producer, Receipt};
+use crate::record;
+
+const LOOK_UP_PAUSE: Duration = Duration::from_millis(200);
+
+/// Sizes and deadlines.
+#[derive(Debug, Clone, Copy)]
+pub struct LogOptions {
+    /// An append is answered by then, whatever the brokers do.
+    pub deadline: Duration,
+    /// Bytes that may wait for the brokers; over it, an append is refused at once.
+    pub queue_bytes_max: usize,
+    /// The same in events.
+    pub queue_events_max: usize,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(10),
+            queue_bytes_max: 32 << 20,
+            queue_events_max: 100_000,
+        }
+    }
+}
+
+/// A topic that events are appended to. Clones share the connections.
+#[derive(Clone)]
+pub struct KafkaLog {
+    producer: Producer,
+    topic: Arc<str>,
+}
+
+impl KafkaLog {
+    /// Starts to connect, and does not wait for it.
+    pub fn new(
+        connection: &Connection,
+        topic: &str,
+        options: LogOptions,
+    ) -> Result<Self, KafkaLogError> {
+        let bounds = Bounds {
+            deadline: options.deadline,
+            queue_bytes_max: options.queue_bytes_max,
+            queue_events_max: options.queue_events_max,
+            // The fields of a purchase are far smaller; a topic may allow less.
+            record_bytes_max: 1_000_000,
+        };
+        let log = Self {
+            producer: Producer::new(connection, bounds)?,
+            topic: topic.into(),
+        };
+        tokio::spawn(log.clone().look_up_topic());
+        Ok(log)
+    }
+
+    /// Asks for the topic until the brokers know it. librdkafka does that by itself, but only at the next full second after
+    /// the first record, which then waits for it.
+    async fn look_up_topic(self) {
+        while self.probe().await.is_err() && !self.producer.is_closed() {
+            sleep(LOOK_UP_PAUSE).await;
+        }
+    }
+
+    /// Fails when the topic could not be written to now. Answers within two seconds.
+    pub async fn probe(&self) -> Result<(), PortError> {
+        self.producer.probe(Arc::clone(&self.topic)).await
+    }
+
+    /// Takes no more events and waits until those that it took are settled, at most `within`.
+    pub async fn close(&self, within: Duration) {
+        let left = self.producer.close(within).await;
+        if left > 0 {
+            tracing::warn!(
+                left,
+                "the log is closed with events that Kafka did not acknowledge"
+            );
+        }
+    }
+
+    fn send(&self, event: &PurchaseEvent) -> Result<Receipt, ProduceError> {
+        let key = event.purchase.userid.as_str().as_bytes();
+        let event = event.to_cloudevent();
+        let headers = record::headers(&event).fold(
+            OwnedHeaders::new_with_capacity(8),
+            |headers, (name, value)| {
+                headers.insert(Header {
+                    key: &name,
+                    value: Some(value.as_bytes()),
+                })
+            },
+        );
+        self.producer.send(Message {
+            topic: &self.topic,
+            key: Some(key),
+            headers,
+            value: Some(&record::data(&event)),
+        })
+    }
+}
+
+#[async_trait]
+impl EventLog for KafkaLog {
+    async fn append(&self, event: PurchaseEvent) -> Result<(), AppendError> {
+        let receipt = self.send(&event)?;
+        Ok(receipt.settled().await?)
+    }
+}
