@@ -3,9 +3,12 @@
 //! Invariant: 201 is said only after the log acknowledged the event durably. Whatever else happens, the client learns whether
 //! its purchase was not recorded or may have been, and under which id.
 //!
-//! It does not know where purchases are stored.
+//! It does not know where purchases are stored: a list that it is asked for comes from another function.
 
 mod buy;
+#[cfg(feature = "kafka")]
+pub mod config;
+mod lists;
 
 use std::sync::Arc;
 
@@ -13,8 +16,10 @@ use axum::Router;
 use axum::routing::post;
 use purchase::{EventLog, Stamp};
 
+pub use lists::lists;
+
 /// What buy answers, for whoever asks it something else.
-pub const HINT: &str = "POST /buy";
+pub const HINT: &str = "POST /buy and GET /getAllUserBuys/{userid}";
 
 /// What buy needs.
 #[derive(Clone)]

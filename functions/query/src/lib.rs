@@ -6,6 +6,8 @@
 //! It writes nothing.
 
 mod conditions;
+#[cfg(feature = "mongodb")]
+pub mod config;
 mod list;
 mod stream;
 mod waiters;

@@ -5,6 +5,8 @@
 //!
 //! It does not know who delivers, and it does not read lists.
 
+#[cfg(feature = "mongodb")]
+pub mod config;
 mod direct;
 mod events;
 

@@ -1,0 +1,29 @@
+//! consumer: delivers purchases from Kafka to MongoDB where no KafkaSource does it, and answers what storer and query answer.
+//!
+//! Invariant: a position is committed only after everything before it is stored or kept as a dead letter; while that cannot be
+//! done the partitions wait, for as long as it takes, and the process stays a member of its group.
+//!
+//! It decides nothing by itself: `storer`, `query` and `delivery` hold the rules, so that a purchase is the same purchase on
+//! either road.
+
+pub mod config;
+
+mod counters;
+mod reading;
+mod watchdog;
+
+pub use counters::Counters;
+pub use reading::{Letters, Reading};
+pub use watchdog::watch;
+
+use axum::Router;
+use query::Query;
+use storer::Storer;
+
+/// What consumer answers, for whoever asks it something else.
+pub const HINT: &str = "POST / with a CloudEvent, POST /purchases, GET /purchases, GET /purchases/{userid} and GET /getAllUserBuys/{userid}";
+
+/// The routes of storer and of query, on one port as the earlier service had them.
+pub fn routes(storer: Storer, query: Query) -> Router {
+    storer::routes(storer).merge(query::routes(query))
+}

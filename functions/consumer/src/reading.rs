@@ -1,0 +1,105 @@
+//! From Kafka to the store: take a batch, settle it, say so, take the next.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use delivery::{Arrival, DeadLetters, Settler};
+use futures_util::future::select_all;
+use kafka_log::record;
+use kafka_log::{DeadLetterTopic, Delivery, Subscription, SubscriptionError};
+use purchase::event::{self, Rejection};
+use purchase::{PortError, Timestamp};
+use thiserror::Error;
+use tokio::task::{JoinError, JoinHandle};
+
+/// One insert of so many purchases takes some ten milliseconds; more of them at a time are not faster.
+const BATCH: usize = 1_000;
+/// While one batch is being written the next one is decoded.
+const WORKERS: usize = 2;
+
+/// As the KafkaSource names where a raw record came from, but for what follows the `#`, which alone counts.
+const SOURCE: &str = "/user-buy-list/consumer";
+
+/// The workers that read. They end when the subscription is stopped.
+pub struct Reading {
+    subscription: Subscription,
+    workers: Vec<JoinHandle<()>>,
+}
+
+/// Reading ended although nobody stopped it.
+#[derive(Debug, Error)]
+pub enum ReadingError {
+    #[error(transparent)]
+    Subscription(#[from] SubscriptionError),
+    #[error("a worker ended: {0:?}")]
+    Worker(Result<(), JoinError>),
+}
+
+impl Reading {
+    /// Starts to read.
+    #[must_use]
+    pub fn start(subscription: &Subscription, settler: Settler<Delivery>) -> Self {
+        let settler = Arc::new(settler);
+        let worker = |_| tokio::spawn(work(subscription.clone(), Arc::clone(&settler)));
+        Self {
+            workers: (0..WORKERS).map(worker).collect(),
+            subscription: subscription.clone(),
+        }
+    }
+
+    /// Resolves when reading ends by itself, which it never should.
+    pub async fn failed(self) -> ReadingError {
+        tokio::select! {
+            biased;
+            error = self.subscription.failed() => error.into(),
+            (ended, ..) = select_all(self.workers) => ReadingError::Worker(ended),
+        }
+    }
+}
+
+async fn work(subscription: Subscription, settler: Arc<Settler<Delivery>>) {
+    loop {
+        let deliveries = subscription.next(BATCH).await;
+        if deliveries.is_empty() {
+            return;
+        }
+        let arrivals = deliveries.into_iter().map(arrival).collect();
+        for delivery in settler.settle(arrivals).await {
+            subscription.done(&delivery.place);
+        }
+    }
+}
+
+/// Read as the KafkaSource reads it and judged as storer judges it, so that both roads come to the same purchase.
+fn arrival(delivery: Delivery) -> Arrival<Delivery> {
+    Arrival {
+        entry: event::decode(&record::read(&delivery.record, SOURCE)),
+        record: delivery,
+    }
+}
+
+/// The dead letters as a topic.
+pub struct Letters {
+    pub topic: DeadLetterTopic,
+    pub now: fn() -> Timestamp,
+}
+
+#[async_trait]
+impl DeadLetters<Delivery> for Letters {
+    async fn bury(&self, delivery: &Delivery, rejection: &Rejection) -> Result<(), PortError> {
+        let record = &delivery.record;
+        let (reason, detail) = (rejection.reason, rejection.detail.as_str());
+        self.topic
+            .bury(record, reason, detail, (self.now)())
+            .await?;
+        tracing::warn!(
+            messaging.destination.name = &*record.topic,
+            messaging.destination.partition.id = record.partition,
+            messaging.kafka.offset = record.offset,
+            reason = reason.as_str(),
+            detail,
+            "a record cannot be stored; it is kept as a dead letter"
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,27 @@
+//! What query reads from the environment when it is a process of its own.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use mongo_store::MongoConfig;
+use serve::{Env, HttpConfig};
+
+const HOST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+const PORT: u16 = 3002;
+
+/// A streamed list holds one page of purchases; a thousand of those that are answered at the same time may wait for theirs.
+const MAX_IN_FLIGHT: usize = 2_048;
+
+#[derive(Debug)]
+pub struct Config {
+    pub http: HttpConfig,
+    pub mongodb: MongoConfig,
+}
+
+impl Config {
+    pub fn read(env: &mut Env<'_>) -> Self {
+        Self {
+            http: HttpConfig::read(env, HOST, PORT, MAX_IN_FLIGHT),
+            mongodb: MongoConfig::read(env),
+        }
+    }
+}
