@@ -57,12 +57,11 @@ links() {
     done
 }
 
-# imports CRATE [EXCEPT]: who depends on it directly, dev-dependencies left out. testkit may import anything: a rule of its
-# own says that it is a dev-dependency itself.
+# imports CRATE [EXCEPT]: who depends on it directly, dev-dependencies left out. testkit and e2e are nothing but tests and may
+# import anything: a rule of their own says that nobody else depends on them.
 imports() {
-    grep -q "^name = \"$1\"$" Cargo.lock || return 0
     names --workspace --invert "$1" --edges normal,build --depth 1 |
-        select_lines -vxF -e "$1" -e "${2:-$1}" -e testkit | sed "s/$/ depends on $1/"
+        select_lines -vxF -e "$1" -e "${2:-$1}" -e testkit -e e2e | sed "s/$/ depends on $1/"
 }
 
 big_numbers() {
@@ -77,6 +76,9 @@ dependencies() {
     local store="depend on the port in purchase: this adapter belongs to another function"
     rule "buy links neither SQLite nor MongoDB" "$store" \
         links buy rusqlite libsqlite3-sys sqlite mongodb mongo-store
+    rule "the product in one process links neither Kafka nor MongoDB" \
+        "depend on functions without default features: what they need as processes of their own is a feature" \
+        links embedded rdkafka rdkafka-sys kafka-log mongodb mongo-store
     rule "query does not link rdkafka" "$store" links query rdkafka rdkafka-sys kafka-log
     rule "storer does not link rdkafka" "$store" links storer rdkafka rdkafka-sys kafka-log
     rule "purchase links neither a runtime, nor a server, nor a driver" \
@@ -94,6 +96,7 @@ rdkafka kafka-log
 mongodb mongo-store
 END
     rule "testkit is a dev-dependency only" "list testkit under [dev-dependencies]" imports testkit
+    rule "nothing depends on e2e" "move what is needed to testkit" imports e2e
     rule "serde_json never has arbitrary_precision" \
         "drop the feature, it changes every number of the build: read prices through RawValue" big_numbers
 }
@@ -152,7 +155,7 @@ depend() {
     printf '\n[target."cfg(all())".%s]\n%s\n' "$2" "$3" >>"$1/Cargo.toml"
 }
 
-# stub NAME: an empty crate that stands in for a driver.
+# stub NAME: an empty crate.
 stub() {
     mkdir -p "crates/$1/src"
     printf '[package]\nname = "%s"\nversion = "0.1.0"\nedition = "2024"\n' "$1" >"crates/$1/Cargo.toml"
@@ -165,18 +168,12 @@ lines() {
 }
 
 plant() {
-    # A tree that has one of these by now keeps it.
-    for driver in rdkafka mongodb; do
-        grep -q "^name = \"$driver\"$" Cargo.lock || stub "$driver"
-    done
-    local rdkafka mongodb
-    rdkafka=$(edge rdkafka)
-    mongodb=$(edge mongodb)
-    depend functions/buy dependencies "$mongodb
+    depend functions/buy dependencies 'mongodb.workspace = true
 rusqlite.workspace = true
-testkit.workspace = true"
-    depend functions/query dependencies "$rdkafka"
-    depend functions/storer dependencies "$rdkafka"
+testkit.workspace = true
+e2e = { path = "../../e2e" }'
+    depend functions/query dependencies 'rdkafka.workspace = true'
+    depend functions/storer dependencies 'rdkafka.workspace = true'
     depend crates/purchase dependencies 'tokio.workspace = true
 axum.workspace = true
 serde_json = { workspace = true, features = ["arbitrary_precision"] }'
@@ -195,15 +192,6 @@ serde_json = { workspace = true, features = ["arbitrary_precision"] }'
     printf 'see %s/someone/notes\n' '/home' >planted_path.txt
     printf '#[test]\n#[%s]\nfn planted() {}\n' 'ignore' >crates/purchase/src/planted/silent.rs
     printf '#[test]\n#[ignore = "why"]\nfn planted() {}\n' >crates/purchase/src/planted/spoken.rs
-}
-
-# edge NAME: how a manifest depends on it, whether it is a stub or real.
-edge() {
-    if [ -d "crates/$1" ]; then
-        echo "$1 = { path = \"../../crates/$1\" }"
-    else
-        echo "$1.workspace = true"
-    fi
 }
 
 self_test() {
@@ -238,6 +226,9 @@ broken rule: buy links neither SQLite nor MongoDB
 buy links rusqlite:
 buy links libsqlite3-sys:
 buy links mongodb:
+broken rule: the product in one process links neither
+embedded links rdkafka:
+embedded links mongodb:
 broken rule: query does not link rdkafka
 query links rdkafka:
 broken rule: storer does not link rdkafka
@@ -255,6 +246,8 @@ broken rule: only mongo-store imports mongodb
 buy depends on mongodb
 broken rule: testkit is a dev-dependency only
 buy depends on testkit
+broken rule: nothing depends on e2e
+buy depends on e2e
 broken rule: serde_json never has arbitrary_precision
 crates/purchase/Cargo.toml:
 lines_501.rs: 501 lines

@@ -10,8 +10,9 @@ usage() {
 Usage: scripts/test.sh [--nightly]
 
 Runs all checks and tests, and prints the seconds of each phase. Ends at the first phase that fails, with its name.
-Needs Rust and a C compiler. Installs what else it needs: strace and curl by apt-get when they are missing (with sudo
-unless root), cargo-deny into .tools.
+Needs Rust and a C compiler. Installs what else it needs: by apt-get what is missing of the packages that it names (with
+sudo unless root); cargo-deny, Kafka and MongoDB into .tools. Kafka and MongoDB run on free ports of 127.0.0.1 and end
+with the run.
 
   --nightly    also what takes too long for every change (nothing yet)
 END
@@ -42,6 +43,8 @@ current=
 started=0
 servers=()
 scratch=$(mktemp -d)
+# Beside those that somebody may be working with.
+export SERVICES_DIR=$PWD/.tools/test-services
 
 die() {
     printf 'test: %s\n' "$*" >&2
@@ -69,6 +72,7 @@ finish() {
         wait "$server" 2>/dev/null || true
     done
     rm -rf "$scratch"
+    bash scripts/services.sh down --wipe || true
     if [ -n "$current" ]; then
         table+=$(printf '%6d s  %s: FAILED' $((SECONDS - started)) "$current")$'\n'
     fi
@@ -108,7 +112,8 @@ rust() {
 
 system_packages() {
     local missing=() tool as_root=()
-    for tool in git curl strace; do
+    # librdkafka is built by cmake, and the OpenSSL in it by make and perl.
+    for tool in git curl strace kcat cmake make perl g++; do
         command -v "$tool" >/dev/null || missing+=("$tool")
     done
     [ "${#missing[@]}" -gt 0 ] || return 0
@@ -136,6 +141,14 @@ prerequisites() {
     rust
     system_packages
     cargo_deny
+    bash scripts/services.sh install
+}
+
+services() {
+    local lines
+    lines=$(bash scripts/services.sh up)
+    eval "$lines"
+    bash scripts/services.sh status
 }
 
 # --- the rest ----------------------------------------------------------------------------------------------------------
@@ -209,6 +222,14 @@ smoke() {
     stop user-buy-list
 }
 
+# By both roads, as the README says; on ports that nobody else is likely to have.
+roads() {
+    local road
+    for road in source consumer; do
+        FIRST_PORT=$((15000 + RANDOM % 2000)) bash scripts/run.sh "$road" --smoke
+    done
+}
+
 smoke_failed() {
     printf -- '--- %s said, at the end:\n%s\n' "$1" "$(tail -n 40 "$scratch/$1")" >&2
     die "$1: $2"
@@ -229,8 +250,10 @@ phase fmt cargo fmt --all --check
 phase clippy cargo clippy --workspace --all-targets --release --locked -- -D warnings
 phase architecture architecture
 phase build cargo test --workspace --release --locked --no-run
+phase services services
 phase tests tests
 # The tests' own dependencies switch features on in shared crates, so what `cargo run --release` starts is another build.
 phase product cargo build --release --locked
 phase smoke smoke
+phase roads roads
 phase "clean work tree" clean

@@ -1,0 +1,25 @@
+//! The system as it is deployed: real processes on a real broker and a real mongod, by both roads.
+//!
+//! Here is what the tests need: the servers ([`Servers`]), the programs ([`Program`]) put together as a deployment
+//! ([`Stack`]), topics and records ([`topics`]), and clients that buy ([`load`]). The tests are in `tests/`.
+//!
+//! It starts nothing that it does not end, and talks to 127.0.0.1 only.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    reason = "a test stops at the first surprise"
+)]
+
+mod letters;
+pub mod load;
+mod program;
+mod servers;
+mod stack;
+pub mod topics;
+
+pub use letters::Letters;
+pub use program::{Program, path_of};
+pub use servers::Servers;
+pub use stack::{Road, Scene, Stack};

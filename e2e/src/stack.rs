@@ -1,0 +1,183 @@
+//! A deployment: the functions together, by one road or both.
+
+use std::sync::Arc;
+
+use mongodb::bson::Document;
+use mongodb::{Client, Collection};
+use testkit::{eventually, sample};
+
+use crate::{Program, Servers, topics};
+
+/// How purchases get from Kafka to MongoDB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Road {
+    /// The KafkaSource's stand-in delivers to storer.
+    Source,
+    /// consumer delivers.
+    Consumer,
+}
+
+/// Topics and a database of a test's own, on servers that it may share.
+#[derive(Clone)]
+pub struct Scene {
+    pub servers: Arc<Servers>,
+    pub topic: String,
+    pub dead_letters: String,
+    pub group: String,
+    pub mongodb_uri: String,
+    pub database: String,
+}
+
+impl Scene {
+    pub async fn new(servers: Servers) -> Self {
+        Self::on(Arc::new(servers)).await
+    }
+
+    /// Another one on the same servers.
+    pub async fn beside(&self) -> Self {
+        Self::on(self.servers.clone()).await
+    }
+
+    async fn on(servers: Arc<Servers>) -> Self {
+        let unique = sample::purchase("x").id.to_string();
+        let (topic, dead_letters) = (
+            format!("purchases-{unique}"),
+            format!("dead-letters-{unique}"),
+        );
+        topics::create(&servers.kafka, &topic, 3, 128 * 1024).await;
+        topics::create(&servers.kafka, &dead_letters, 1, 2 * 1024 * 1024).await;
+        let (before, after) = servers.mongodb.split_once("/purchases?").unwrap();
+        let database = format!("e2e-{unique}");
+        Self {
+            mongodb_uri: format!("{before}/{database}?{after}"),
+            servers,
+            topic,
+            dead_letters,
+            group: format!("group-{unique}"),
+            database,
+        }
+    }
+
+    fn kafka(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("KAFKA_BROKER", self.servers.kafka.clone()),
+            ("PURCHASE_TOPIC", self.topic.clone()),
+            ("DEAD_LETTER_TOPIC", self.dead_letters.clone()),
+            ("KAFKA_GROUP_ID", self.group.clone()),
+        ]
+    }
+
+    fn mongodb(&self) -> Vec<(&'static str, String)> {
+        vec![("MONGODB_URI", self.mongodb_uri.clone())]
+    }
+
+    pub async fn buy(&self, customer_management: &str) -> Program {
+        let mut env = self.kafka();
+        env.push(("CUSTOMER_MANAGEMENT_URL", customer_management.to_owned()));
+        Program::start("buy", env).await
+    }
+
+    pub async fn storer(&self) -> Program {
+        Program::start("storer", self.mongodb()).await
+    }
+
+    pub async fn query(&self) -> Program {
+        Program::start("query", self.mongodb()).await
+    }
+
+    pub async fn consumer(&self) -> Program {
+        let env = self.kafka().into_iter().chain(self.mongodb()).collect();
+        Program::start("consumer", env).await
+    }
+
+    /// With the delivery that the manifests set, linear from 0.1 s for a day, unless a test sets another.
+    pub async fn source(&self, storer: &str, other: &[(&'static str, &str)]) -> Program {
+        let mut env = self.kafka();
+        let delivery = [
+            ("TOPIC", self.topic.as_str()),
+            ("SINK", storer),
+            ("ORDERING", "unordered"),
+            ("BACKOFF_POLICY", "linear"),
+            ("BACKOFF_DELAY", "PT0.1S"),
+            ("RETRY", "1320"),
+        ];
+        // Of two of the same name, the later one counts.
+        let delivery = delivery.iter().chain(other);
+        env.extend(delivery.map(|(name, value)| (*name, (*value).to_owned())));
+        Program::start("kafka-source", env).await
+    }
+
+    pub async fn frontend(&self, buy: &str, query: &str) -> Program {
+        let urls = [("BUY_URL", buy), ("QUERY_URL", query)];
+        let env = urls.map(|(name, url)| (name, url.to_owned())).into();
+        Program::start("frontend", env).await
+    }
+
+    /// The documents, past our own code.
+    pub async fn documents(&self) -> Collection<Document> {
+        let client = Client::with_uri_str(&self.mongodb_uri).await.unwrap();
+        client.database(&self.database).collection("purchases")
+    }
+
+    /// Waits until the group has committed everything.
+    pub async fn drained(&self) {
+        eventually("the group to commit everything", async || {
+            let scene = self.clone();
+            let lag = tokio::task::spawn_blocking(move || {
+                topics::lag(&scene.servers.kafka, &scene.group, &scene.topic)
+            });
+            (lag.await.unwrap() == 0).then_some(())
+        })
+        .await;
+    }
+}
+
+/// The processes of one deployment.
+pub struct Stack {
+    pub buy: Program,
+    pub query: Program,
+    pub frontend: Program,
+    /// kafka-source and storer, or consumer.
+    pub delivery: Vec<Program>,
+}
+
+impl Stack {
+    pub async fn start(scene: &Scene, road: Road) -> Self {
+        let query = scene.query().await;
+        let mut customer_management = query.url();
+        let delivery = match road {
+            Road::Source => {
+                let storer = scene.storer().await;
+                vec![scene.source(&storer.url(), &[]).await, storer]
+            }
+            Road::Consumer => {
+                let consumer = scene.consumer().await;
+                customer_management = consumer.url();
+                vec![consumer]
+            }
+        };
+        let buy = scene.buy(&customer_management).await;
+        let frontend = scene.frontend(&buy.url(), &query.url()).await;
+        Self {
+            buy,
+            query,
+            frontend,
+            delivery,
+        }
+    }
+
+    /// Stops all as a platform would, and holds each to a clean end.
+    pub async fn stop(self) {
+        let Self {
+            buy,
+            query,
+            frontend,
+            delivery,
+        } = self;
+        for program in [frontend, buy].into_iter().chain(delivery).chain([query]) {
+            let said = program.said();
+            let (status, _) = program.stop().await;
+            assert!(status.success(), "{status}:\n{said}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Topics and records, past our own code.
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{Header, Headers as _, Message as _, OwnedHeaders, OwnedMessage};
+use rdkafka::metadata::MetadataPartition;
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use testkit::PATIENCE;
+
+fn config(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers);
+    config
+}
+
+/// Makes a topic with the limits of the deployments.
+pub async fn create(brokers: &str, topic: &str, partitions: i32, bytes_max: u32) {
+    let admin: AdminClient<DefaultClientContext> = config(brokers).create().unwrap();
+    let bytes_max = bytes_max.to_string();
+    let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1))
+        .set("max.message.bytes", &bytes_max)
+        .set("retention.ms", "-1");
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+    for made in admin.create_topics([&topic], &options).await.unwrap() {
+        made.unwrap();
+    }
+}
+
+/// What somebody writes into a topic by hand.
+#[derive(Debug, Clone, Default)]
+pub struct Raw {
+    pub partition: Option<i32>,
+    pub key: Option<Vec<u8>>,
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    pub value: Option<Vec<u8>>,
+    pub timestamp_ms: Option<i64>,
+}
+
+/// Writes records in their order.
+pub async fn produce(brokers: &str, topic: &str, records: &[Raw]) {
+    let producer: FutureProducer = config(brokers)
+        .set("message.max.bytes", "4000000")
+        .set("linger.ms", "5")
+        .create()
+        .unwrap();
+    let mut sent = Vec::new();
+    for raw in records {
+        let headers = raw
+            .headers
+            .iter()
+            .fold(OwnedHeaders::new(), |headers, (key, value)| {
+                headers.insert(Header {
+                    key,
+                    value: value.as_deref(),
+                })
+            });
+        let mut record: FutureRecord<'_, [u8], [u8]> = FutureRecord::to(topic).headers(headers);
+        record.partition = raw.partition;
+        record.key = raw.key.as_deref();
+        record.payload = raw.value.as_deref();
+        record.timestamp = raw.timestamp_ms;
+        sent.push(
+            producer
+                .send_result(record)
+                .map_err(|(error, _)| error)
+                .unwrap(),
+        );
+    }
+    for delivery in sent {
+        delivery.await.unwrap().map_err(|(error, _)| error).unwrap();
+    }
+}
+
+/// Everything that is in a topic now.
+pub fn read_all(brokers: &str, topic: &str) -> Vec<OwnedMessage> {
+    let consumer: BaseConsumer = config(brokers)
+        .set("group.id", "nobody")
+        .set("enable.auto.commit", "false")
+        .create()
+        .unwrap();
+    let mut left = 0;
+    let mut assignment = TopicPartitionList::new();
+    for partition in partitions(&consumer, topic) {
+        let (low, high) = consumer
+            .fetch_watermarks(topic, partition, PATIENCE)
+            .unwrap();
+        left += high - low;
+        assignment
+            .add_partition_offset(topic, partition, Offset::Beginning)
+            .unwrap();
+    }
+    consumer.assign(&assignment).unwrap();
+    let mut records = Vec::new();
+    while left > 0 {
+        let record = consumer
+            .poll(PATIENCE)
+            .expect("the rest of a topic")
+            .unwrap()
+            .detach();
+        left -= 1;
+        records.push(record);
+    }
+    records
+}
+
+/// A header of a record as text.
+pub fn header(record: &OwnedMessage, name: &str) -> Option<String> {
+    let headers = record.headers()?;
+    let header = headers.iter().find(|header| header.key == name)?;
+    Some(String::from_utf8_lossy(header.value?).into_owned())
+}
+
+/// How many records of a topic a group has not committed yet.
+pub fn lag(brokers: &str, group: &str, topic: &str) -> i64 {
+    let consumer: BaseConsumer = config(brokers).set("group.id", group).create().unwrap();
+    let mut wanted = TopicPartitionList::new();
+    let partitions = partitions(&consumer, topic);
+    for partition in &partitions {
+        wanted.add_partition(topic, *partition);
+    }
+    let committed = consumer.committed_offsets(wanted, PATIENCE).unwrap();
+    let lag_of = |partition: &i32| {
+        let (low, high) = consumer
+            .fetch_watermarks(topic, *partition, PATIENCE)
+            .unwrap();
+        match committed
+            .find_partition(topic, *partition)
+            .unwrap()
+            .offset()
+        {
+            Offset::Offset(offset) => high - offset,
+            _ => high - low,
+        }
+    };
+    partitions.iter().map(lag_of).sum()
+}
+
+fn partitions(consumer: &BaseConsumer, topic: &str) -> Vec<i32> {
+    let metadata = consumer
+        .fetch_metadata(Some(topic), Duration::from_secs(10))
+        .unwrap();
+    metadata.topics()[0]
+        .partitions()
+        .iter()
+        .map(MetadataPartition::id)
+        .collect()
+}
