@@ -24,6 +24,7 @@ fn main() -> ExitCode {
     port_in_use_exits_with_1_and_names_the_variable();
     failed_start_exits_with_1_and_the_reason();
     sigterm_drains_and_exits_with_0();
+    part_that_ends_takes_the_process_along_with_1_after_its_stop();
     metrics_have_a_port_of_their_own_when_asked_for();
     ExitCode::SUCCESS
 }
@@ -31,12 +32,14 @@ fn main() -> ExitCode {
 struct Config {
     http: HttpConfig,
     fail: Option<String>,
+    part_fails: Option<String>,
 }
 
 fn read(env: &mut Env<'_>) -> Config {
     Config {
         http: HttpConfig::read(env, Ipv4Addr::LOCALHOST.into(), 0, 8),
         fail: env.optional("FAIL", "a reason"),
+        part_fails: env.optional("PART_FAILS", "a reason"),
     }
 }
 
@@ -46,7 +49,11 @@ async fn start(config: Config) -> Result<Function, BoxError> {
     }
     let routes = Router::new().route("/", get(async || "hello"));
     let stopped = async { tracing::info!("flushed") };
-    Ok(Function::new(App::new("child", "GET /", routes), config.http).on_stop(stopped))
+    let function = Function::new(App::new("child", "GET /", routes), config.http).on_stop(stopped);
+    Ok(match config.part_fails {
+        Some(reason) => function.failed(async { reason.into() }),
+        None => function,
+    })
 }
 
 fn child(variables: &[(&str, &str)]) -> Child {
@@ -96,6 +103,14 @@ fn failed_start_exits_with_1_and_the_reason() {
         (code, errors.as_str()),
         (Some(1), "child: cannot start: no such file\n")
     );
+}
+
+fn part_that_ends_takes_the_process_along_with_1_after_its_stop() {
+    let (code, errors) = ended(&[("PART_FAILS", "the poll stands still")]);
+    assert_eq!(code, Some(1), "{errors}");
+    assert!(errors.contains("flushed"), "{errors}");
+    let last = "child: a part of the function ended by itself: the poll stands still\n";
+    assert!(errors.ends_with(last), "{errors}");
 }
 
 fn sigterm_drains_and_exits_with_0() {

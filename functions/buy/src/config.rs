@@ -36,3 +36,18 @@ impl Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_those_of_the_design() {
+        let mut env = Env::new(&|_| None);
+        let config = Config::read(&mut env);
+        let config = env.finish(config).unwrap();
+        assert_eq!((config.http.host, config.http.port), (HOST, 3000));
+        assert_eq!(config.topic, "purchases");
+        assert_eq!(config.customer_management, Upstream::localhost(3001));
+    }
+}

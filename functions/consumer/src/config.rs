@@ -54,3 +54,31 @@ impl Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_those_of_the_design() {
+        let mut env = Env::new(&|_| None);
+        let config = Config::read(&mut env);
+        let config = env.finish(config).unwrap();
+        assert_eq!((config.http.host, config.http.port), (HOST, 3001));
+        let topics = (config.topic.as_str(), config.dead_letter_topic.as_str());
+        assert_eq!(topics, ("purchases", "purchases-dead-letters"));
+        assert_eq!(config.group, "purchase-group");
+    }
+
+    #[test]
+    fn dead_letters_have_a_topic_of_their_own() {
+        let lookup = |name: &str| name.ends_with("_TOPIC").then(|| "one".to_owned());
+        let mut env = Env::new(&lookup);
+        let config = Config::read(&mut env);
+        let problems = env.finish(config).unwrap_err().to_string();
+        assert!(
+            problems.contains("DEAD_LETTER_TOPIC: expected another topic than PURCHASE_TOPIC"),
+            "{problems}"
+        );
+    }
+}

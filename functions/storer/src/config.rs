@@ -24,3 +24,16 @@ impl Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_those_of_the_design() {
+        let mut env = Env::new(&|_| None);
+        let config = Config::read(&mut env);
+        let config = env.finish(config).unwrap();
+        assert_eq!((config.http.host, config.http.port), (HOST, 3001));
+    }
+}
