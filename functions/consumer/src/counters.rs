@@ -15,13 +15,13 @@ type Encoded = Result<(), std::fmt::Error>;
 
 /// Read when somebody asks: the parts keep their own counts.
 #[derive(Debug)]
-pub struct Counters {
-    pub progress: Arc<Progress>,
-    pub subscription: Subscription,
+pub(crate) struct Counters {
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) subscription: Subscription,
 }
 
 impl Counters {
-    pub fn register(self, metrics: &Metrics) {
+    pub(crate) fn register(self, metrics: &Metrics) {
         metrics.register(|registry| registry.register_collector(Box::new(self)));
     }
 }

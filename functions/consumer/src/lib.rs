@@ -11,10 +11,9 @@ pub mod config;
 mod counters;
 mod reading;
 mod watchdog;
+mod wiring;
 
-pub use counters::Counters;
-pub use reading::{Letters, Reading};
-pub use watchdog::watch;
+pub use wiring::start;
 
 use axum::Router;
 use query::Query;

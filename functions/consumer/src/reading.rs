@@ -21,14 +21,14 @@ const WORKERS: usize = 2;
 const SOURCE: &str = "/user-buy-list/consumer";
 
 /// The workers that read. They end when the subscription is stopped.
-pub struct Reading {
+pub(crate) struct Reading {
     subscription: Subscription,
     workers: Vec<JoinHandle<()>>,
 }
 
 /// Reading ended although nobody stopped it.
 #[derive(Debug, Error)]
-pub enum ReadingError {
+pub(crate) enum ReadingError {
     #[error(transparent)]
     Subscription(#[from] SubscriptionError),
     #[error("a worker ended: {0:?}")]
@@ -38,7 +38,7 @@ pub enum ReadingError {
 impl Reading {
     /// Starts to read.
     #[must_use]
-    pub fn start(subscription: &Subscription, settler: Settler<Delivery>) -> Self {
+    pub(crate) fn start(subscription: &Subscription, settler: Settler<Delivery>) -> Self {
         let settler = Arc::new(settler);
         let worker = |_| tokio::spawn(work(subscription.clone(), Arc::clone(&settler)));
         Self {
@@ -48,7 +48,7 @@ impl Reading {
     }
 
     /// Resolves when reading ends by itself, which it never should.
-    pub async fn failed(self) -> ReadingError {
+    pub(crate) async fn failed(self) -> ReadingError {
         tokio::select! {
             biased;
             error = self.subscription.failed() => error.into(),
@@ -79,9 +79,9 @@ fn arrival(delivery: Delivery) -> Arrival<Delivery> {
 }
 
 /// The dead letters as a topic.
-pub struct Letters {
-    pub topic: DeadLetterTopic,
-    pub now: fn() -> Timestamp,
+pub(crate) struct Letters {
+    pub(crate) topic: DeadLetterTopic,
+    pub(crate) now: fn() -> Timestamp,
 }
 
 #[async_trait]

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What stands still.
 #[derive(Debug, Error)]
-pub enum Stalled {
+pub(crate) enum Stalled {
     #[error("Kafka was not polled for {0:?}")]
     Polling(Duration),
     #[error("the store or the dead letters have not answered for {0:?}")]
@@ -27,7 +27,7 @@ pub enum Stalled {
 }
 
 /// Resolves when something stands still.
-pub async fn watch(subscription: Subscription, progress: Arc<Progress>) -> Stalled {
+pub(crate) async fn watch(subscription: Subscription, progress: Arc<Progress>) -> Stalled {
     let mut look = interval(LOOK_EVERY);
     loop {
         look.tick().await;
