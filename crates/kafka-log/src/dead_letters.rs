@@ -51,10 +51,16 @@ impl DeadLetterTopic {
             // The topic's own limit decides.
             record_bytes_max: 16 << 20,
         };
+        let topic = topic.into();
         Ok(Self {
-            producer: Producer::new(connection, bounds)?,
-            topic: topic.into(),
+            producer: Producer::new(connection, bounds, &topic)?,
+            topic,
         })
+    }
+
+    /// Fails when the topic could not be written to now. Answers within two seconds.
+    pub async fn probe(&self) -> Result<(), PortError> {
+        self.producer.probe(Arc::clone(&self.topic)).await
     }
 
     /// Writes a record down as a dead letter. Repeating it writes another one.

@@ -24,9 +24,6 @@ pub(crate) enum ProduceError {
     /// It was taken over, and this came back.
     #[error("{0}")]
     Failed(Code),
-    /// The topic was there before. A broker that has just started may not know it yet, and a first try may have reached it.
-    #[error("the topic was there and is gone: {0}")]
-    TopicGone(Code),
     #[error("no acknowledgement from Kafka within {0:?}")]
     Deadline(Duration),
     /// The producer ended with the record in its hands.
@@ -43,18 +40,6 @@ impl ProduceError {
         }
     }
 
-    /// `has_written`: whether the topic took anything before.
-    pub(crate) fn failed(code: Code, has_written: bool) -> Self {
-        match code {
-            Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition
-                if has_written =>
-            {
-                Self::TopicGone(code)
-            }
-            code => Self::Failed(code),
-        }
-    }
-
     /// The topic does not take a record of this size.
     pub(crate) fn is_too_large(&self) -> bool {
         matches!(self, Self::NotTaken(code) | Self::Failed(code) if *code == Code::MessageSizeTooLarge)
@@ -65,7 +50,7 @@ impl ProduceError {
         match self {
             Self::QueueFull | Self::Closed | Self::NotTaken(_) => true,
             Self::Failed(code) => is_refusal(*code),
-            Self::TopicGone(_) | Self::Deadline(_) | Self::Aborted => false,
+            Self::Deadline(_) | Self::Aborted => false,
         }
     }
 
@@ -74,8 +59,11 @@ impl ProduceError {
     }
 }
 
-/// A leader looked at the record and said no, or there never was such a topic. librdkafka does not repeat such a record, so
-/// this is its end. (A try before it whose answer was lost would have met the same rule, unless it changed in that moment.)
+/// A leader looked at the record and said no. librdkafka does not repeat such a record, so this is its end. (A try before it
+/// whose answer was lost would have met the same rule, unless it changed in that moment.)
+///
+/// That a topic or partition is unknown is no such answer: the try before it may have been written before the topic went, or
+/// before a broker that has just come back knew its topics.
 fn is_refusal(code: Code) -> bool {
     matches!(
         code,
@@ -86,9 +74,6 @@ fn is_refusal(code: Code) -> bool {
             | Code::InvalidTimestamp
             | Code::InvalidTopic
             | Code::InvalidRequiredAcks
-            | Code::UnknownTopic
-            | Code::UnknownTopicOrPartition
-            | Code::UnknownPartition
             | Code::TopicAuthorizationFailed
             | Code::ClusterAuthorizationFailed
             | Code::PolicyViolation

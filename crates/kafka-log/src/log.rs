@@ -6,14 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use purchase::{AppendError, EventLog, PortError, PurchaseEvent};
 use rdkafka::message::{Header, OwnedHeaders};
-use tokio::time::sleep;
 
 use crate::connection::Connection;
 use crate::error::{KafkaLogError, ProduceError};
 use crate::producer::{Bounds, Message, Producer, Receipt};
 use crate::record;
-
-const LOOK_UP_PAUSE: Duration = Duration::from_millis(200);
 
 /// Sizes and deadlines.
 #[derive(Debug, Clone, Copy)]
@@ -57,20 +54,11 @@ impl KafkaLog {
             // The fields of a purchase are far smaller; a topic may allow less.
             record_bytes_max: 1_000_000,
         };
-        let log = Self {
-            producer: Producer::new(connection, bounds)?,
-            topic: topic.into(),
-        };
-        tokio::spawn(log.clone().look_up_topic());
-        Ok(log)
-    }
-
-    /// Asks for the topic until the brokers know it. librdkafka does that by itself, but only at the next full second after
-    /// the first record, which then waits for it.
-    async fn look_up_topic(self) {
-        while self.probe().await.is_err() && !self.producer.is_closed() {
-            sleep(LOOK_UP_PAUSE).await;
-        }
+        let topic = topic.into();
+        Ok(Self {
+            producer: Producer::new(connection, bounds, &topic)?,
+            topic,
+        })
     }
 
     /// Fails when the topic could not be written to now. Answers within two seconds.

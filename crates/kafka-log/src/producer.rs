@@ -22,7 +22,7 @@ use rdkafka::producer::{
     ThreadedProducer,
 };
 use tokio::sync::{Mutex, oneshot};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::connection::{Connection, log_line};
 use crate::error::{ProbeError, ProduceError};
@@ -31,6 +31,9 @@ pub(crate) use settings::Bounds;
 
 /// How long the brokers may take to say whether a topic is there.
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Between two times that a topic is looked for at the start.
+const LOOK_UP_PAUSE: Duration = Duration::from_millis(200);
 
 /// Clones share the connections, which end with the last of them.
 #[derive(Clone)]
@@ -61,9 +64,23 @@ pub(crate) struct Receipt {
 }
 
 impl Producer {
-    /// Starts to connect, and does not wait for it.
-    pub(crate) fn new(connection: &Connection, bounds: Bounds) -> Result<Self, KafkaError> {
-        Self::start(settings::config(connection, bounds), bounds.deadline)
+    /// Starts to connect and to look for the topic, and does not wait for it.
+    pub(crate) fn new(
+        connection: &Connection,
+        bounds: Bounds,
+        topic: &Arc<str>,
+    ) -> Result<Self, KafkaError> {
+        let producer = Self::start(settings::config(connection, bounds), bounds.deadline)?;
+        tokio::spawn(producer.clone().look_up(Arc::clone(topic)));
+        Ok(producer)
+    }
+
+    /// Asks for the topic until the brokers know it. librdkafka does that by itself, but only at the next full second after
+    /// the first record, which then waits for it.
+    async fn look_up(self, topic: Arc<str>) {
+        while self.probe(Arc::clone(&topic)).await.is_err() && !self.is_closed() {
+            sleep(LOOK_UP_PAUSE).await;
+        }
     }
 
     fn start(config: ClientConfig, deadline: Duration) -> Result<Self, KafkaError> {
@@ -145,7 +162,7 @@ impl Producer {
         let deadline = Instant::now() + within;
         let mut left = client.in_flight_count();
         while left > 0 && Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            sleep(Duration::from_millis(2)).await;
             left = client.in_flight_count();
         }
         // Whoever still waits for one that is left hears that it is unknown. This takes a moment, which is not the runtime's.
@@ -200,8 +217,10 @@ fn ask(client: &Client, topic: &str) -> Result<(), ProbeError> {
         .fetch_metadata(Some(topic), PROBE_DEADLINE)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     let found = found.ok_or(ProbeError::NoTopic)?;
-    if let Some(error) = found.error() {
-        return Err(ProbeError::Topic(error.into()));
+    match found.error().map(Code::from) {
+        None => {}
+        Some(Code::UnknownTopicOrPartition) => return Err(ProbeError::NoTopic),
+        Some(code) => return Err(ProbeError::Topic(code)),
     }
     match found
         .partitions()
@@ -217,8 +236,6 @@ fn ask(client: &Client, topic: &str) -> Result<(), ProbeError> {
 /// What librdkafka tells: what became of each message, and what it has to say.
 #[derive(Default)]
 struct Reports {
-    /// The topic is there: something was written to it.
-    has_written: AtomicBool,
     failed_for_good: AtomicBool,
 }
 
@@ -227,14 +244,10 @@ impl ProducerContext<NoCustomPartitioner> for Reports {
 
     fn delivery(&self, result: &DeliveryResult<'_>, reply: Self::DeliveryOpaque) {
         let report = match result {
-            Ok(_) => {
-                self.has_written.store(true, Ordering::Relaxed);
-                Ok(())
-            }
+            Ok(_) => Ok(()),
             Err((error, _)) => {
                 let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
-                let has_written = self.has_written.load(Ordering::Relaxed);
-                Err(ProduceError::failed(code, has_written))
+                Err(ProduceError::Failed(code))
             }
         };
         // Nobody listens where the caller has left; the message is written all the same.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serve::ReadyCheck;
 
-use crate::{KafkaLog, Subscription};
+use crate::{DeadLetterTopic, KafkaLog, Subscription};
 
 const LOG: &str = "log";
 
@@ -19,16 +19,24 @@ impl ReadyCheck for KafkaLog {
 }
 
 #[async_trait]
+impl ReadyCheck for DeadLetterTopic {
+    fn name(&self) -> &'static str {
+        "dead letters"
+    }
+
+    async fn missing(&self) -> Option<String> {
+        self.probe().await.err().map(|error| error.to_string())
+    }
+}
+
+/// A member without partitions lacks nothing: others have them all.
+#[async_trait]
 impl ReadyCheck for Subscription {
     fn name(&self) -> &'static str {
         LOG
     }
 
     async fn missing(&self) -> Option<String> {
-        let state = self.state();
-        let nothing = || "no partition is assigned to this member of the group".to_owned();
-        state
-            .fault
-            .or_else(|| state.partitions.is_empty().then(nothing))
+        self.state().fault
     }
 }

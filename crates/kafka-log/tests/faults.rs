@@ -107,6 +107,23 @@ async fn an_event_that_replicas_are_missing_for_is_unknown_at_the_deadline() {
     append(&log).await.0.unwrap();
 }
 
+/// The first try may have been written, although the broker does not know the topic when it is asked again.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_whose_topic_vanishes_before_the_second_try_is_unknown() {
+    let (cluster, log) = cluster();
+    eventually("the topic", async || log.probe().await.ok()).await;
+    let vanished = Code::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    let mut errors = vec![Code::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT];
+    errors.extend([vanished; 1_000]);
+    cluster.request_errors(Api::Produce, &errors);
+    cluster.topic_error(TOPIC, vanished).unwrap();
+    let (result, _) = append(&log).await;
+    assert!(
+        matches!(result, Err(AppendError::Unknown(PortError::Transient(_)))),
+        "{result:?}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_is_certain_and_at_once() {
     let (cluster, log) = cluster();

@@ -108,8 +108,9 @@ async fn a_missing_topic_is_named_at_once_and_used_once_it_is_there() {
     let log = log(&topic);
     let started = Instant::now();
     let error = log.append(event("ada")).await.unwrap_err();
+    // Not certain: a broker that has just come back does not know its topics either.
     assert!(
-        matches!(error, AppendError::NotRecorded(PortError::Permanent(_))),
+        matches!(error, AppendError::Unknown(PortError::Transient(_))),
         "{error:?}"
     );
     assert!(

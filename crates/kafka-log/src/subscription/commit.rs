@@ -4,17 +4,20 @@
 //! binding never reports (rust-rdkafka #856). And it is a second sign, besides [`super::topic_id`], that the topic was deleted:
 //! the positions of its groups go with it. The sign comes too late when the topic was made anew between question and commit.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::context::Context;
+use super::context::{Context, partitions_of};
 use super::shared::Shared;
 
 /// How long a coordinator may take to say what it keeps. The polling thread waits for it.
 const ASK_MAX: Duration = Duration::from_secs(1);
+
+/// How long an assignment waits for the coordinator to say where reading begins.
+const BEGIN_MAX: Duration = Duration::from_secs(10);
 
 /// The topic was deleted, and perhaps made anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,13 +40,16 @@ pub(super) fn commit_soon(
             return Ok(());
         }
     }
-    shared.clear_fault();
+    shared.clear_fault(false);
     commit(consumer, shared, &partitions, CommitMode::Async);
     Ok(())
 }
 
 /// Commits what may be committed of these partitions and waits until that is done.
 pub(super) fn commit_now(consumer: &BaseConsumer<Context>, shared: &Shared, partitions: &[i32]) {
+    if shared.is_made_anew() {
+        return;
+    }
     match ask(consumer, shared, partitions) {
         Ok(kept) => commit(consumer, shared, &kept, CommitMode::Sync),
         Err(error) => {
@@ -63,11 +69,29 @@ pub(super) fn reset(consumer: &BaseConsumer<Context>, shared: &Shared, partition
     );
 }
 
-/// Notes which positions the brokers keep when partitions are assigned, for [`commit_soon`] to compare with.
-pub(super) fn begin(consumer: &BaseConsumer<Context>, shared: &Shared, partitions: &[i32]) {
-    if let Err(error) = ask(consumer, shared, partitions) {
+/// Writes into the list where reading begins: at the positions that the brokers keep, or at the first record. Left to itself,
+/// librdkafka asks for them after the assignment, and when the coordinator refuses at that moment, because it has moved for
+/// instance, it never asks again. Answers false when the coordinator does not say.
+pub(super) fn begin(
+    consumer: &BaseConsumer<Context>,
+    shared: &Shared,
+    list: &mut TopicPartitionList,
+) -> bool {
+    let partitions = partitions_of(list);
+    let deadline = Instant::now() + BEGIN_MAX;
+    while let Err(error) = ask(consumer, shared, &partitions) {
         tracing::debug!(%error, "the coordinator does not say which positions it keeps");
+        if Instant::now() >= deadline || shared.stopping().is_some() {
+            return false;
+        }
+        shared.await_progress();
     }
+    partitions.into_iter().all(|partition| {
+        let kept = shared.positions(|positions| positions.kept_of(partition));
+        let begin = kept.map_or(Offset::Beginning, Offset::Offset);
+        list.set_partition_offset(shared.topic(), partition, begin)
+            .is_ok()
+    })
 }
 
 /// Those of the partitions whose positions the brokers did not lose.

@@ -1,8 +1,7 @@
-//! What librdkafka calls while it is polled: rebalances, errors, log lines. All of it runs on the polling
-//! thread.
+//! What librdkafka calls while it is polled: rebalances, errors, log lines. All of it runs on the polling thread.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
@@ -21,14 +20,18 @@ use crate::connection::log_line;
 /// and the brokers wait for the poll interval at most.
 const REVOKE_DRAIN: Duration = Duration::from_secs(3);
 
+/// How long positions of a topic that is gone may stay unnoticed.
+const STALE_MAX: Duration = Duration::from_secs(600);
+
 /// What librdkafka tells, for one consumer.
 #[derive(Debug)]
 pub(super) struct Context {
     shared: Arc<Shared>,
     /// The consumer is on its way out and speaks for nobody any more.
     retired: AtomicBool,
-    /// The first assignment begins with the first record, whatever positions are kept: they are of another topic.
-    from_beginning: AtomicBool,
+    /// The first partitions are read from their beginning if they come before this, whatever positions are kept: they are of
+    /// another topic. Later somebody else has set them right.
+    from_beginning: Mutex<Option<Instant>>,
 }
 
 impl Context {
@@ -36,7 +39,7 @@ impl Context {
         Self {
             shared,
             retired: AtomicBool::new(false),
-            from_beginning: AtomicBool::new(from_beginning),
+            from_beginning: Mutex::new(from_beginning.then(|| Instant::now() + STALE_MAX)),
         }
     }
 
@@ -47,6 +50,14 @@ impl Context {
 
     fn is_retired(&self) -> bool {
         self.retired.load(Ordering::Relaxed)
+    }
+
+    fn begins_at_beginning(&self) -> bool {
+        let mut until = self
+            .from_beginning
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        until.take().is_some_and(|until| Instant::now() < until)
     }
 
     fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
@@ -82,11 +93,13 @@ impl Context {
     /// Partitions are this member's; the list says where it begins with them.
     fn begin(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
         let partitions = partitions_of(list);
-        let from_beginning = self.from_beginning.swap(false, Ordering::Relaxed);
+        let from_beginning = !partitions.is_empty() && self.begins_at_beginning();
         tracing::info!(?partitions, from_beginning, "partitions are assigned");
-        self.shared.clear_fault();
+        self.shared.clear_fault(!partitions.is_empty());
         self.shared.assign(&partitions);
-        commit::begin(consumer, &self.shared, &partitions);
+        if !commit::begin(consumer, &self.shared, list) {
+            self.shared.set_unpositioned();
+        }
         if from_beginning {
             commit::reset(consumer, &self.shared, &partitions);
             if let Err(error) = list.set_all_offsets(Offset::Beginning) {
@@ -108,19 +121,36 @@ impl ClientContext for Context {
         }
     }
 
-    /// Each error is said once, until another one comes or records do. It is librdkafka that goes on trying.
+    /// Each error is said once, until another one comes or it is over. It is librdkafka that goes on trying.
     fn error(&self, error: KafkaError, reason: &str) {
-        let passing = matches!(
-            error.rdkafka_error_code(),
-            // Said of single brokers, over and over, while others may do; when all are away, that is said too.
-            Some(Code::BrokerTransportFailure | Code::Resolve | Code::OperationTimedOut)
-        );
-        if passing || self.is_retired() {
+        let code = error.rdkafka_error_code();
+        if is_passing(code) || self.is_retired() {
             tracing::debug!(%error, reason, "the consumer goes on after an error");
-        } else if self.shared.set_fault(error.to_string()) {
+        } else if self.shared.set_fault(error.to_string(), is_of_topic(code)) {
             tracing::warn!(%error, reason, "no records come until this is over");
         }
     }
+}
+
+/// Said of single brokers, over and over, while others may do; when all are away, that is said too.
+fn is_passing(code: Option<Code>) -> bool {
+    matches!(
+        code,
+        Some(Code::BrokerTransportFailure | Code::Resolve | Code::OperationTimedOut)
+    )
+}
+
+/// Brokers that answer do not mend it.
+fn is_of_topic(code: Option<Code>) -> bool {
+    matches!(
+        code,
+        Some(
+            Code::TopicAuthorizationFailed
+                | Code::UnknownPartition
+                | Code::UnknownTopic
+                | Code::UnknownTopicOrPartition
+        )
+    )
 }
 
 impl ConsumerContext for Context {
@@ -148,7 +178,7 @@ impl ConsumerContext for Context {
     }
 }
 
-fn partitions_of(list: &TopicPartitionList) -> Vec<i32> {
+pub(super) fn partitions_of(list: &TopicPartitionList) -> Vec<i32> {
     let elements = list.elements();
     elements
         .iter()

@@ -22,8 +22,8 @@ mod settings;
 mod shared;
 mod topic_id;
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use purchase::Timestamp;
@@ -53,7 +53,8 @@ pub struct SubscriptionOptions {
     /// Without a heartbeat for so long, as when the process is killed, a member's partitions go to the others. Brokers refuse
     /// less than 6 s by default.
     pub session_timeout: Duration,
-    /// Without a round of the polling thread for so long, the member leaves its group. At least the session timeout.
+    /// Without a round of the polling thread for so long, the member leaves its group; and a rebalance waits so long for a
+    /// member that does not come. At least the session timeout.
     pub poll_interval_max: Duration,
 }
 
@@ -68,7 +69,7 @@ impl SubscriptionOptions {
             buffer_bytes_max: 8 << 20,
             commit_pause: Duration::from_secs(1),
             session_timeout: Duration::from_secs(10),
-            poll_interval_max: Duration::from_secs(300),
+            poll_interval_max: Duration::from_secs(60),
         }
     }
 }
@@ -123,7 +124,6 @@ pub struct Subscription(Arc<Member>);
 #[derive(Debug)]
 struct Member {
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Subscription {
@@ -138,14 +138,12 @@ impl Subscription {
         let shared = Shared::new(&options);
         let config = settings::consumer_config(connection, &options);
         let poller = Poller::new(Arc::clone(&shared), config, options.commit_pause)?;
-        let thread = thread::Builder::new()
+        // It ends soon after the last of the clones, and tells how through `shared`; nobody waits for more than that.
+        thread::Builder::new()
             .name("kafka-poll".to_owned())
             .spawn(move || poller.run())
             .map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
-        Ok(Self(Arc::new(Member {
-            shared,
-            thread: Mutex::new(Some(thread)),
-        })))
+        Ok(Self(Arc::new(Member { shared })))
     }
 
     /// Waits for at least one record and gives at most `max`, those of a partition in order; empty only after [`Self::stop`]
@@ -188,17 +186,6 @@ impl Subscription {
             tracing::warn!(
                 "the brokers do not answer: the group has to find out that this member left"
             );
-            return;
-        }
-        let thread = self
-            .0
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(thread) = thread {
-            // It has told how it ended, and does nothing after that.
-            let _ = thread.join();
         }
     }
 }

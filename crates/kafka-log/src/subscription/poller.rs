@@ -105,6 +105,12 @@ impl Poller {
         if self.shared.is_made_anew() {
             return Ok(made_anew("the topic has another id"));
         }
+        if self.shared.is_unpositioned() {
+            return Ok(Round::Renew {
+                from_beginning: false,
+                why: "nobody says where the partitions begin".to_owned(),
+            });
+        }
         if self.committed.elapsed() >= self.commit_pause {
             let committed = commit::commit_soon(&self.consumer, &self.shared);
             self.committed = Instant::now();
@@ -177,8 +183,10 @@ impl Poller {
         let (partition, offset) = (record.partition, record.offset);
         match self.shared.take(record) {
             Taken::WentBack { expected } => {
+                // The log lost its end, and what was written since has the offsets of what was lost: the positions that are
+                // kept would skip it.
                 return Round::Renew {
-                    from_beginning: false,
+                    from_beginning: true,
                     why: format!("partition {partition} went back from {expected} to {offset}"),
                 };
             }

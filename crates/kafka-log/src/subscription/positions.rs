@@ -119,6 +119,11 @@ impl Positions {
         !lost
     }
 
+    /// The position that the brokers said they keep for this partition.
+    pub(super) fn kept_of(&self, partition: i32) -> Option<i64> {
+        self.partitions.get(&partition)?.kept
+    }
+
     /// How many records of these partitions were handed out and are not done.
     pub(super) fn in_flight_of(&self, partitions: &[i32]) -> usize {
         let states = partitions

@@ -56,8 +56,9 @@ pub(super) fn consumer_config(
         .set("topic.metadata.propagation.max.ms", "3000")
         .set("enable.partition.eof", "false")
         .set("enable.metrics.push", "false")
-        // A few lines each time that metadata come, for `topic_id`, which hears nothing otherwise.
-        .set("debug", "topic")
+        // A few lines each time that metadata come, for `topic_id`, which hears nothing otherwise. Not `topic`: some lines of
+        // that kind are written while the lock of the very queue is held that lines go to, and then nothing moves any more.
+        .set("debug", "metadata")
         .set_log_level(RDKafkaLogLevel::Debug);
     config
 }

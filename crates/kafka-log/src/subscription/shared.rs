@@ -42,12 +42,22 @@ struct State {
     paused: bool,
     /// Set once it shall stop: until when what is in flight is waited for.
     stop: Option<Instant>,
-    /// What keeps records from coming, in words.
-    fault: Option<String>,
+    fault: Option<Fault>,
     /// The id of the topic, once it is known.
     topic_id: Option<String>,
     /// The name belongs to another topic since the consumer began.
     made_anew: bool,
+    /// Nobody said where the assigned partitions begin, so perhaps nothing will ever come from them.
+    unpositioned: bool,
+}
+
+/// What keeps records from coming.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Fault {
+    /// For people.
+    text: String,
+    /// Only records mend it, and no answer of the group's coordinator.
+    of_topic: bool,
 }
 
 /// Whether and how the polling thread ended.
@@ -78,6 +88,7 @@ impl Shared {
                 fault: None,
                 topic_id: None,
                 made_anew: false,
+                unpositioned: false,
             }),
             progress: Condvar::new(),
             arrived: Notify::new(),
@@ -125,6 +136,7 @@ impl Shared {
                     assignment,
                 };
                 state.buffer.push(Delivery { record, place });
+                state.fault = None;
                 self.arrived.notify_one();
                 Taken::Yes
             }
@@ -209,6 +221,14 @@ impl Shared {
         state.topic_id = Some(id.to_owned());
     }
 
+    pub(super) fn set_unpositioned(&self) {
+        self.lock().unpositioned = true;
+    }
+
+    pub(super) fn is_unpositioned(&self) -> bool {
+        self.lock().unpositioned
+    }
+
     pub(super) fn is_made_anew(&self) -> bool {
         self.lock().made_anew
     }
@@ -224,21 +244,23 @@ impl Shared {
             state.topic_id = None;
         }
         state.made_anew = false;
+        state.unpositioned = false;
     }
 
     /// Answers whether it is another one than before.
-    pub(super) fn set_fault(&self, fault: String) -> bool {
-        let fault = Some(fault);
+    pub(super) fn set_fault(&self, text: String, of_topic: bool) -> bool {
+        let fault = Some(Fault { text, of_topic });
         let mut state = self.lock();
         let changed = state.fault != fault;
         state.fault = fault;
         changed
     }
 
-    /// The coordinator of the group answers.
-    pub(super) fn clear_fault(&self) {
-        if let Some(fault) = self.lock().fault.take() {
-            tracing::info!(fault, "this is over");
+    /// The coordinator of the group answers, and perhaps there is a topic to read from.
+    pub(super) fn clear_fault(&self, topic: bool) {
+        let fault = self.lock().fault.take_if(|fault| topic || !fault.of_topic);
+        if let Some(Fault { text, .. }) = fault {
+            tracing::info!(fault = text, "this is over");
         }
     }
 }

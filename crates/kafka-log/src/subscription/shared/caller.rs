@@ -74,7 +74,7 @@ impl Shared {
             in_flight: state.positions.in_flight(),
             paused: state.paused,
             oldest: state.positions.oldest(),
-            fault: state.fault.clone(),
+            fault: state.fault.as_ref().map(|fault| fault.text.clone()),
         }
     }
 }

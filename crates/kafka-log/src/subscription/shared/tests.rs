@@ -108,3 +108,22 @@ fn draining_ends_when_everything_is_done_or_time_is_up() {
     assert_eq!(shared.drain(&[0, 1], never), 0);
     finishing.join().unwrap();
 }
+
+#[test]
+fn a_fault_of_the_topic_ends_with_records_and_not_with_an_answer() {
+    let shared = shared();
+    let fault = |shared: &Shared| shared.state().fault;
+    assert!(shared.set_fault("brokers are down".to_owned(), false));
+    assert!(
+        !shared.set_fault("brokers are down".to_owned(), false),
+        "known"
+    );
+    shared.clear_fault(false);
+    assert_eq!(fault(&shared), None);
+
+    assert!(shared.set_fault("no permission".to_owned(), true));
+    shared.clear_fault(false);
+    assert_eq!(fault(&shared).as_deref(), Some("no permission"));
+    shared.take(record(0, 0));
+    assert_eq!(fault(&shared), None);
+}
