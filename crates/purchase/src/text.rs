@@ -49,10 +49,11 @@ macro_rules! text {
             /// The longest text accepted today, in characters.
             pub const MAX: usize = $max;
 
-            /// A text that an earlier service acknowledged, unchanged; only a blank one is refused.
+            /// A text that an earlier service acknowledged, unchanged, white space alone included; only the empty one is
+            /// refused, as it was there.
             pub fn recorded(text: impl Into<String>) -> Result<Self, TextError> {
                 let text = text.into();
-                if text.trim().is_empty() {
+                if text.is_empty() {
                     return Err(TextError::Blank);
                 }
                 Ok(Self(text))

@@ -200,3 +200,18 @@ async fn an_unreadable_document_is_no_duplicate_and_no_obstacle() {
     );
     test.drop().await;
 }
+
+#[tokio::test]
+async fn a_document_that_was_made_unreadable_is_a_conflict_and_stops_nobody() {
+    let test = Store::open(&services::mongodb()).await;
+    let [damaged, other] = ["ada", "bob"].map(sample::purchase);
+    record(&test, std::slice::from_ref(&damaged)).await;
+    let id = doc! { "_id": damaged.id.to_string() };
+    let damage = doc! { "$set": { "price": "abc" } };
+    test.purchases.update_one(id, damage).await.unwrap();
+    assert_eq!(
+        record(&test, &[damaged, other]).await,
+        [Recorded::Conflict, Recorded::Stored]
+    );
+    test.drop().await;
+}

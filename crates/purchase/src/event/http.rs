@@ -3,8 +3,10 @@
 //! The SDK's own binding neither encodes nor decodes the percent signs that the specification asks for outside printable
 //! ASCII; here they are, so that an event has the same id in every form.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use cloudevents::Event;
+use cloudevents::{AttributesReader as _, AttributesWriter as _, Event};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode, utf8_percent_encode};
@@ -79,6 +81,22 @@ fn read_binary(headers: &HeaderMap, body: &[u8]) -> Result<Event, Rejection> {
         }
     }
     assemble(attributes, Some(body.to_vec()))
+}
+
+/// The event as [`read`] gets it from a sender that writes attributes into headers as they are, as the KafkaSource does: a
+/// percent sign in an id or a source is then read as the beginning of an encoded byte.
+pub fn through_headers(event: &mut Event) {
+    let decoded = |text: &str| {
+        percent_decode(text.as_bytes())
+            .decode_utf8()
+            .map(Cow::into_owned)
+    };
+    if let Ok(id) = decoded(event.id()) {
+        event.set_id(id);
+    }
+    if let Ok(source) = decoded(event.source()) {
+        event.set_source(source);
+    }
 }
 
 fn is_needed(attribute: &str) -> bool {
