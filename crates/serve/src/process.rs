@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use crate::problem::chain;
@@ -24,6 +25,7 @@ const SHUTDOWN_MAX: Duration = Duration::from_secs(1);
 pub struct Function {
     app: App,
     http: HttpConfig,
+    beside_the_drain: Pin<Box<dyn Future<Output = ()> + Send>>,
     on_stop: Pin<Box<dyn Future<Output = ()> + Send>>,
     failed: Pin<Box<dyn Future<Output = BoxError> + Send>>,
 }
@@ -33,9 +35,17 @@ impl Function {
         Self {
             app,
             http,
+            beside_the_drain: Box::pin(async {}),
             on_stop: Box::pin(async {}),
             failed: Box::pin(std::future::pending()),
         }
+    }
+
+    /// Runs from the stop signal on, while requests in flight are answered: what does not depend on them need not wait for
+    /// them. It bounds itself.
+    pub fn beside_the_drain(mut self, stop: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.beside_the_drain = Box::pin(stop);
+        self
     }
 
     /// Runs after the drain, before the process ends: flush a producer, stop a task. It bounds itself.
@@ -159,6 +169,7 @@ async fn serve(
     let Function {
         app,
         http,
+        beside_the_drain,
         on_stop,
         failed,
     } = function;
@@ -190,6 +201,7 @@ async fn serve(
     info!(function = name, %address, "listening");
 
     let mut failure = None;
+    let (ending, ended) = oneshot::channel::<()>();
     let end = async {
         tokio::select! {
             () = stop => {}
@@ -198,8 +210,14 @@ async fn serve(
                 failure = Some(error);
             }
         }
+        drop(ending);
     };
-    let drained = run(listener, app.build(), limits, end).await;
+    let beside = async {
+        // Nothing is sent: the end is that the sender goes.
+        let _ = ended.await;
+        beside_the_drain.await;
+    };
+    let (drained, ()) = tokio::join!(run(listener, app.build(), limits, end), beside);
     if drained.dropped > 0 {
         warn!(
             connections = drained.dropped,

@@ -12,7 +12,7 @@ use purchase::Stamp;
 use serve::{App, BoxError, Function};
 
 /// What is left when the last request is answered belongs to clients that went away; they may have been promised nothing.
-const FLUSH_MAX: Duration = Duration::from_secs(5);
+const FLUSH_MAX: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
     serve::main("buy", Config::read, |config| async move {

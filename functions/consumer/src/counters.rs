@@ -61,6 +61,11 @@ impl Collector for Counters {
             "Partitions that this process reads",
             state.partitions.len(),
         )?;
+        if let Some(oldest) = state.oldest {
+            let help = "When the oldest of them came into the log, in seconds since 1970";
+            let seconds = usize::try_from(oldest.millis() / 1_000).unwrap_or(0);
+            gauge(encoder, "delivery_oldest_event_time_seconds", help, seconds)?;
+        }
         let help = "1 while no more is read from Kafka, because what was read cannot be stored";
         gauge(encoder, "delivery_paused", help, usize::from(state.paused))?;
         let help = "1 while a batch waits because the store did not take it";

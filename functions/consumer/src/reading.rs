@@ -72,8 +72,10 @@ async fn work(subscription: Subscription, settler: Arc<Settler<Delivery>>) {
 
 /// Read as the KafkaSource reads it and judged as storer judges it, so that both roads come to the same purchase.
 fn arrival(delivery: Delivery) -> Arrival<Delivery> {
+    let mut event = record::read(&delivery.record, SOURCE);
+    event::http::through_headers(&mut event);
     Arrival {
-        entry: event::decode(&record::read(&delivery.record, SOURCE)),
+        entry: event::decode(&event),
         record: delivery,
     }
 }

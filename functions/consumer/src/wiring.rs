@@ -22,6 +22,9 @@ const COMMIT_PAUSE: Duration = Duration::from_secs(1);
 /// For a batch that is being written; what does not come back in time is delivered again.
 const STOP_MAX: Duration = Duration::from_secs(5);
 
+/// For dead letters on their way: what waited for them is not done either.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
+
 /// Starts to read and to answer.
 pub async fn start(config: Config) -> Result<Function, BoxError> {
     let stamp = Stamp::system();
@@ -58,6 +61,7 @@ pub async fn start(config: Config) -> Result<Function, BoxError> {
     let routes = routes(storer, Query::new(Arc::new(store.clone())));
     let app = App::new("consumer", HINT, routes)
         .ready(Arc::new(subscription.clone()))
+        .ready(Arc::new(dead_letters.clone()))
         .ready(Arc::new(store.clone()))
         .metrics(metrics);
     tokio::spawn(async move { store.ensure_indexes().await });
@@ -69,9 +73,10 @@ pub async fn start(config: Config) -> Result<Function, BoxError> {
             stalled = watched => stalled.into(),
         }
     };
-    let stop = async move {
+    let stop_reading = async move {
         subscription.stop(STOP_MAX).await;
-        dead_letters.close(STOP_MAX).await;
+        dead_letters.close(CLOSE_MAX).await;
     };
-    Ok(Function::new(app, config.http).failed(failed).on_stop(stop))
+    let function = Function::new(app, config.http).failed(failed);
+    Ok(function.beside_the_drain(stop_reading))
 }
