@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
     cat <<'END'
-Usage: scripts/run.sh source|consumer [--smoke]
+Usage: scripts/run.sh source|consumer [--smoke] [--no-build]
 
 Starts Kafka and MongoDB (scripts/services.sh up), builds and starts buy, query, frontend, and what brings purchases
 from Kafka to MongoDB:
@@ -15,6 +15,7 @@ from Kafka to MongoDB:
 Says what to open, and stops all of it but the services on Ctrl-C. When one of them ends, the others are stopped too.
 
   --smoke     checks the page's address and buy's with scripts/smoke.sh, and stops
+  --no-build  starts what was built before
 
   FIRST_PORT  ports in a row: buy, storer or consumer, query, frontend, stand-in [3000 3001 3002 8080 8090]
 END
@@ -22,12 +23,19 @@ END
 
 road=${1:-}
 smoke=
-case "$*" in
-    source | consumer) ;;
-    "source --smoke" | "consumer --smoke") smoke=yes ;;
+build=yes
+case $road in
+    source | consumer) shift ;;
     -h | --help) usage && exit 0 ;;
     *) usage >&2 && exit 64 ;;
 esac
+for option; do
+    case $option in
+        --smoke) smoke=yes ;;
+        --no-build) build= ;;
+        *) usage >&2 && exit 64 ;;
+    esac
+done
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 export LC_ALL=C
 
@@ -40,11 +48,9 @@ storer=http://127.0.0.1:${ports[1]}
 query=http://127.0.0.1:${ports[2]}
 page=http://127.0.0.1:${ports[3]}
 
-case $road in
-    source) functions=(storer query buy frontend kafka-source) ;;
-    consumer) functions=(consumer query buy frontend) ;;
-esac
-cargo build --release --locked "${functions[@]/#/--package=}"
+# All of them, so that the second road needs no other build.
+functions=(buy storer query consumer kafka-source frontend)
+[ -z "$build" ] || cargo build --release --locked "${functions[@]/#/--package=}"
 release=$(cargo metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/release
 services=$(bash scripts/services.sh up)
 eval "$services"

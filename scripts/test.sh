@@ -222,11 +222,11 @@ smoke() {
     stop user-buy-list
 }
 
-# By both roads, as the README says; on ports that nobody else is likely to have.
+# By both roads, as the README says, with what the tests were built with; on ports that nobody else is likely to have.
 roads() {
     local road
     for road in source consumer; do
-        FIRST_PORT=$((15000 + RANDOM % 2000)) bash scripts/run.sh "$road" --smoke
+        FIRST_PORT=$((15000 + RANDOM % 2000)) bash scripts/run.sh "$road" --smoke --no-build
     done
 }
 
