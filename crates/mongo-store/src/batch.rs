@@ -221,10 +221,7 @@ mod tests {
             Err(MongoError::NotDurable(_))
         ));
         let unreadable = Err(MongoError::TooLarge(1));
-        assert_eq!(
-            taken(0, &first, Some(&unreadable)),
-            Ok(Recorded::Conflict)
-        );
+        assert_eq!(taken(0, &first, Some(&unreadable)), Ok(Recorded::Conflict));
 
         assert_eq!(
             answer(0, &first, &first, &failed, None),

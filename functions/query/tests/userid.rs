@@ -113,6 +113,8 @@ async fn what_nobody_is_called_has_an_empty_list() {
         "a%2fB",
         "a%2500",
         "Zaz%CC%87o",
+        "%20",
+        "%09%20",
     ] {
         let answer = fixture.get(&format!("/getAllUserBuys/{raw}")).await;
         assert_eq!(
@@ -124,11 +126,11 @@ async fn what_nobody_is_called_has_an_empty_list() {
 }
 
 #[tokio::test]
-async fn path_that_is_not_utf8_or_blank_is_a_400_problem() {
+async fn path_that_is_not_utf8_is_a_400_problem() {
     let fixture = fixture();
     crowd(&fixture).await;
     let mut problems = Vec::new();
-    for raw in ["%ff", "ada%C3", "a%ED%A0%80", "%20", "%09%20"] {
+    for raw in ["%ff", "ada%C3", "a%ED%A0%80"] {
         for path in ["getAllUserBuys", "purchases"] {
             let answer = fixture.get(&format!("/{path}/{raw}")).await;
             assert_eq!(answer.status, 400, "{raw}");

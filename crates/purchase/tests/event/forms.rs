@@ -1,6 +1,7 @@
 //! One event in all forms: whatever way it comes, it is the same purchase, or refused for the same reason.
 
 use bytes::Bytes;
+use cloudevents::{AttributesReader as _, Event};
 use http::{HeaderMap, HeaderValue, Request};
 use proptest::prelude::*;
 use purchase::event::{self, Reason, Rejection, TYPE, http as binding, structured};
@@ -36,6 +37,35 @@ fn arbitrary_purchase() -> impl Strategy<Value = Purchase> {
                 })
             },
         )
+}
+
+/// What the KafkaSource does: attributes go into headers as they are.
+fn written_verbatim(event: &Event) -> Request<Bytes> {
+    let mut request = binding::binary_request(event);
+    for (header, value) in [
+        ("ce-id", event.id()),
+        ("ce-source", event.source().as_str()),
+    ] {
+        let value = value.parse().unwrap();
+        request.headers_mut().insert(header, value);
+    }
+    request
+}
+
+#[test]
+fn an_id_with_percent_signs_is_the_same_purchase_through_headers_and_straight_from_the_log() {
+    for id in ["order%2F7", "100%", "%zz", "plain"] {
+        let mut attributes = ATTRIBUTES.to_vec();
+        attributes[1].1 = id;
+        attributes[2].1 = "/shop%20one";
+        let attributes = attributes
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let mut event = event::assemble(attributes, Some(DATA.as_bytes().to_vec())).unwrap();
+        let delivered = decode_request(&written_verbatim(&event)).unwrap();
+        binding::through_headers(&mut event);
+        assert_eq!(event::decode(&event).unwrap().purchase, delivered, "{id}");
+    }
 }
 
 fn structured_request(json: &str, content_type: &'static str) -> Request<Bytes> {
