@@ -60,7 +60,7 @@ impl DeadLetterTopic {
 
     /// Fails when the topic could not be written to now. Answers within two seconds.
     pub async fn probe(&self) -> Result<(), PortError> {
-        self.producer.probe(Arc::clone(&self.topic)).await
+        self.producer.probe(&self.topic).await
     }
 
     /// Writes a record down as a dead letter. Repeating it writes another one.

@@ -63,7 +63,7 @@ impl KafkaLog {
 
     /// Fails when the topic could not be written to now. Answers within two seconds.
     pub async fn probe(&self) -> Result<(), PortError> {
-        self.producer.probe(Arc::clone(&self.topic)).await
+        self.producer.probe(&self.topic).await
     }
 
     /// Takes no more events and waits until those that it took are settled, at most `within`.

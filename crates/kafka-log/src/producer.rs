@@ -32,7 +32,9 @@ pub(crate) use settings::Bounds;
 /// How long the brokers may take to say whether a topic is there.
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
 
-/// Between two times that a topic is looked for at the start.
+/// How long one look for the topic may take at the start. While it goes on, the client cannot be closed.
+const LOOK_UP_DEADLINE: Duration = Duration::from_millis(300);
+/// Between two of them.
 const LOOK_UP_PAUSE: Duration = Duration::from_millis(200);
 
 /// Clones share the connections, which end with the last of them.
@@ -78,7 +80,7 @@ impl Producer {
     /// Asks for the topic until the brokers know it. librdkafka does that by itself, but only at the next full second after
     /// the first record, which then waits for it.
     async fn look_up(self, topic: Arc<str>) {
-        while self.probe(Arc::clone(&topic)).await.is_err() && !self.is_closed() {
+        while self.look_for(&topic, LOOK_UP_DEADLINE).await.is_err() && !self.is_closed() {
             sleep(LOOK_UP_PAUSE).await;
         }
     }
@@ -120,7 +122,12 @@ impl Producer {
     }
 
     /// Whether the topic is there and has a leader for each partition.
-    pub(crate) async fn probe(&self, topic: Arc<str>) -> Result<(), PortError> {
+    pub(crate) async fn probe(&self, topic: &Arc<str>) -> Result<(), PortError> {
+        self.look_for(topic, PROBE_DEADLINE).await
+    }
+
+    async fn look_for(&self, topic: &Arc<str>, within: Duration) -> Result<(), PortError> {
+        let topic = Arc::clone(topic);
         let client = self
             .client
             .read()
@@ -131,16 +138,16 @@ impl Producer {
         let asked = async move {
             let turn = probe.lock_owned().await;
             tokio::task::spawn_blocking(move || {
-                let answer = ask(&client, &topic);
+                let answer = ask(&client, &topic, within);
                 drop(turn);
                 answer
             })
             .await
         };
-        match timeout(PROBE_DEADLINE, asked).await {
+        match timeout(within, asked).await {
             Ok(Ok(answer)) => Ok(answer?),
             Ok(Err(_)) => Err(PortError::transient("the probe panicked")),
-            Err(_) => Err(ProbeError::Deadline(PROBE_DEADLINE).into()),
+            Err(_) => Err(ProbeError::Deadline(within).into()),
         }
     }
 
@@ -211,10 +218,8 @@ impl Receipt {
     }
 }
 
-fn ask(client: &Client, topic: &str) -> Result<(), ProbeError> {
-    let metadata = client
-        .client()
-        .fetch_metadata(Some(topic), PROBE_DEADLINE)?;
+fn ask(client: &Client, topic: &str, within: Duration) -> Result<(), ProbeError> {
+    let metadata = client.client().fetch_metadata(Some(topic), within)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     let found = found.ok_or(ProbeError::NoTopic)?;
     match found.error().map(Code::from) {
