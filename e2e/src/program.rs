@@ -2,15 +2,13 @@
 
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
-use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use testkit::process::Process;
 
-/// A function that runs, and can be run again with the same settings on the same port.
+/// A function that runs.
 pub struct Program {
     name: &'static str,
-    env: Vec<(&'static str, String)>,
     process: Process,
     port: u16,
 }
@@ -34,10 +32,16 @@ pub fn path_of(name: &str) -> PathBuf {
 impl Program {
     /// Starts it with nothing of this environment, and waits until it listens.
     pub async fn start(name: &'static str, env: Vec<(&'static str, String)>) -> Self {
-        let (process, port) = run(name, &env, 0).await;
+        let mut command = Command::new(path_of(name));
+        command.env_clear().envs(env);
+        command.env("HOST", "127.0.0.1").env("PORT", "0");
+        let process = Process::start(&mut command);
+        let line = process.line_with("listening").await;
+        let log: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let address = log["address"].as_str().unwrap();
+        let port = address.rsplit_once(':').unwrap().1.parse().unwrap();
         Self {
             name,
-            env,
             process,
             port,
         }
@@ -47,62 +51,16 @@ impl Program {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// What it has said since it was last started.
+    /// What it has said.
     pub fn said(&self) -> String {
         self.process.said()
     }
 
-    pub fn signal(&self, signal: Signal) {
-        self.process.signal(signal);
-    }
-
-    /// Ends it without a chance to say goodbye, and starts it again.
-    pub async fn kill_and_restart(&mut self) {
-        self.process.signal(Signal::KILL);
-        self.process.exit_status().await;
-        (self.process, _) = run(self.name, &self.env, self.port).await;
-    }
-
-    /// SIGTERM, as a platform sends it; how it ended, and how long that took.
-    pub async fn stop(mut self) -> (ExitStatus, Duration) {
-        let begun = Instant::now();
+    /// SIGTERM, as a platform sends it; how it ended.
+    pub async fn stop(mut self) -> ExitStatus {
         self.process.signal(Signal::TERM);
-        (self.process.exit_status().await, begun.elapsed())
+        self.process.exit_status().await
     }
-
-    /// Resident memory in bytes.
-    pub fn memory(&self) -> u64 {
-        let pid = self.process.pid().as_raw_nonzero();
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .unwrap();
-        line.split_whitespace()
-            .nth(1)
-            .unwrap()
-            .parse::<u64>()
-            .unwrap()
-            * 1024
-    }
-}
-
-async fn run(name: &str, env: &[(&'static str, String)], port: u16) -> (Process, u16) {
-    let mut command = Command::new(path_of(name));
-    command
-        .env_clear()
-        .env("HOST", "127.0.0.1")
-        .env("PORT", port.to_string());
-    command.envs(env.iter().map(|(name, value)| (*name, value)));
-    let process = Process::start(&mut command);
-    let line = process.line_with("listening").await;
-    let log: serde_json::Value = serde_json::from_str(&line).unwrap();
-    let address = log["fields"]["address"]
-        .as_str()
-        .or(log["address"].as_str())
-        .unwrap();
-    let port = address.rsplit_once(':').unwrap().1.parse().unwrap();
-    (process, port)
 }
 
 impl Drop for Program {

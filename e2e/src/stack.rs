@@ -176,7 +176,7 @@ impl Stack {
         } = self;
         for program in [frontend, buy].into_iter().chain(delivery).chain([query]) {
             let said = program.said();
-            let (status, _) = program.stop().await;
+            let status = program.stop().await;
             assert!(status.success(), "{status}:\n{said}");
         }
     }

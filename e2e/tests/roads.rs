@@ -331,6 +331,6 @@ async fn odd_records_do_to_the_source_what_they_do_to_the_real_one_and_the_parti
         "the losses are not told:\n{said}"
     );
     for program in [source, storer] {
-        assert!(program.stop().await.0.success());
+        assert!(program.stop().await.success());
     }
 }

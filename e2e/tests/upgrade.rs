@@ -136,7 +136,7 @@ async fn a_thousand_old_purchases_are_listed_and_stay_as_they_are_when_the_log_i
 
     let consumer = scene.consumer().await;
     scene.drained().await;
-    assert!(consumer.stop().await.0.success());
+    assert!(consumer.stop().await.success());
     let by_source = Scene {
         group: format!("{}-source", scene.group),
         ..scene.clone()
@@ -162,6 +162,6 @@ async fn a_thousand_old_purchases_are_listed_and_stay_as_they_are_when_the_log_i
     let letters = topics::read_all(&scene.servers.kafka, &scene.dead_letters);
     assert!(letters.is_empty(), "{} dead letters", letters.len());
     for program in [source, storer, query] {
-        assert!(program.stop().await.0.success());
+        assert!(program.stop().await.success());
     }
 }
