@@ -14,12 +14,16 @@
 
 mod letters;
 pub mod load;
+mod probe;
 mod program;
 mod servers;
 mod stack;
 pub mod topics;
+mod traffic;
 
 pub use letters::Letters;
-pub use program::{Program, path_of};
-pub use servers::Servers;
+pub use probe::{Answered, NOBODY, buy_once};
+pub use program::{Program, free_port, path_of};
+pub use servers::{Servers, Toxiproxy};
 pub use stack::{Road, Scene, Stack};
+pub use traffic::{BUYS_PER_SECOND, Settled, Traffic};

@@ -6,12 +6,18 @@ use std::time::Duration;
 
 use testkit::app::client;
 use testkit::oracle::{Intent, Oracle, Outcome};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-/// Purchases that go on for a while.
+/// Between the tries of a careful client, and how many there are: longer than any outage that a load runs through.
+const TRY_AGAIN: Duration = Duration::from_millis(250);
+const TRIES_MAX: usize = 12;
+
+/// Purchases that go on until they are stopped.
 pub struct Load {
-    buyers: JoinSet<()>,
+    buyer: JoinHandle<()>,
+    stop: watch::Sender<bool>,
     pub told: Arc<Told>,
 }
 
@@ -36,36 +42,54 @@ impl Told {
         let took = u64::try_from(took.as_millis()).unwrap();
         self.slowest_ms.fetch_max(took, Ordering::Relaxed);
     }
+
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Answers that promised nothing, whatever they said of the purchase.
+    pub fn refused(&self) -> u64 {
+        self.not_recorded.load(Ordering::Relaxed) + self.ambiguous.load(Ordering::Relaxed)
+    }
+
+    pub fn slowest(&self) -> Duration {
+        Duration::from_millis(self.slowest_ms.load(Ordering::Relaxed))
+    }
 }
 
-/// Buys `per_second` times a second for `time`, whatever the answers are, half of it with a key; each purchase is one intent. What
-/// was not acknowledged with a key is repeated once, as a careful client does.
-pub fn buy(oracle: &Arc<Oracle>, url: &str, users: u64, per_second: u32, time: Duration) -> Load {
+/// Buys `per_second` times a second, whatever the answers are, for `users`, half of it with a key; each purchase is one intent.
+/// What was not acknowledged is tried again when it has a key, as a careful client does.
+pub fn buy(oracle: &Arc<Oracle>, url: &str, users: u64, per_second: u32) -> Load {
     let told = Arc::new(Told::default());
-    let mut buyers = JoinSet::new();
-    let (oracle, url, counted) = (oracle.clone(), url.to_owned(), told.clone());
-    buyers.spawn(async move {
+    let stop = watch::Sender::new(false);
+    let (oracle, url, counted, stopped) = (
+        oracle.clone(),
+        url.to_owned(),
+        told.clone(),
+        stop.subscribe(),
+    );
+    let buyer = tokio::spawn(async move {
         let client = client();
         let mut tick = interval(Duration::from_secs(1) / per_second);
         tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        let end = Instant::now() + time;
         let mut purchases = JoinSet::new();
         for n in 0_u64.. {
             tick.tick().await;
-            if Instant::now() >= end {
+            if *stopped.borrow() {
                 break;
             }
             let (oracle, url, client, told) =
                 (oracle.clone(), url.clone(), client.clone(), counted.clone());
             purchases.spawn(async move {
                 let intent = Intent::new(&format!("user-{}", n % users), n % 2 == 0);
-                for _ in 0..2 {
+                for _ in 0..TRIES_MAX {
                     let begun = Instant::now();
                     let outcome = oracle.buy(&client, &url, &intent).await;
                     told.count(&outcome, begun.elapsed());
                     if intent.key.is_none() || matches!(outcome, Outcome::Accepted(_)) {
                         return;
                     }
+                    sleep(TRY_AGAIN).await;
                 }
             });
             while purchases.try_join_next().is_some() {}
@@ -74,15 +98,14 @@ pub fn buy(oracle: &Arc<Oracle>, url: &str, users: u64, per_second: u32, time: D
             ended.unwrap();
         }
     });
-    Load { buyers, told }
+    Load { buyer, stop, told }
 }
 
 impl Load {
-    /// Waits for the last answer.
-    pub async fn end(mut self) -> Arc<Told> {
-        while let Some(ended) = self.buyers.join_next().await {
-            ended.unwrap();
-        }
+    /// Buys no more, and waits for the last answer.
+    pub async fn end(self) -> Arc<Told> {
+        self.stop.send_replace(true);
+        self.buyer.await.unwrap();
         self.told
     }
 }

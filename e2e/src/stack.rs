@@ -21,6 +21,8 @@ pub enum Road {
 #[derive(Clone)]
 pub struct Scene {
     pub servers: Arc<Servers>,
+    /// Where our programs find the brokers, and the store: the servers themselves, unless a test puts something in between.
+    pub brokers: String,
     pub topic: String,
     pub dead_letters: String,
     pub group: String,
@@ -38,7 +40,7 @@ impl Scene {
         Self::on(self.servers.clone()).await
     }
 
-    async fn on(servers: Arc<Servers>) -> Self {
+    pub async fn on(servers: Arc<Servers>) -> Self {
         let unique = sample::purchase("x").id.to_string();
         let (topic, dead_letters) = (
             format!("purchases-{unique}"),
@@ -50,6 +52,7 @@ impl Scene {
         let database = format!("e2e-{unique}");
         Self {
             mongodb_uri: format!("{before}/{database}?{after}"),
+            brokers: servers.kafka.clone(),
             servers,
             topic,
             dead_letters,
@@ -60,7 +63,7 @@ impl Scene {
 
     fn kafka(&self) -> Vec<(&'static str, String)> {
         vec![
-            ("KAFKA_BROKER", self.servers.kafka.clone()),
+            ("KAFKA_BROKER", self.brokers.clone()),
             ("PURCHASE_TOPIC", self.topic.clone()),
             ("DEAD_LETTER_TOPIC", self.dead_letters.clone()),
             ("KAFKA_GROUP_ID", self.group.clone()),
@@ -72,9 +75,12 @@ impl Scene {
     }
 
     pub async fn buy(&self, customer_management: &str) -> Program {
-        let mut env = self.kafka();
-        env.push(("CUSTOMER_MANAGEMENT_URL", customer_management.to_owned()));
-        Program::start("buy", env).await
+        self.buy_with(&[("CUSTOMER_MANAGEMENT_URL", customer_management)])
+            .await
+    }
+
+    pub async fn buy_with(&self, other: &[(&'static str, &str)]) -> Program {
+        Program::start("buy", and(self.kafka(), other)).await
     }
 
     pub async fn storer(&self) -> Program {
@@ -92,7 +98,6 @@ impl Scene {
 
     /// With the delivery that the manifests set, linear from 0.1 s for a day, unless a test sets another.
     pub async fn source(&self, storer: &str, other: &[(&'static str, &str)]) -> Program {
-        let mut env = self.kafka();
         let delivery = [
             ("TOPIC", self.topic.as_str()),
             ("SINK", storer),
@@ -101,16 +106,26 @@ impl Scene {
             ("BACKOFF_DELAY", "PT0.1S"),
             ("RETRY", "1320"),
         ];
-        // Of two of the same name, the later one counts.
-        let delivery = delivery.iter().chain(other);
-        env.extend(delivery.map(|(name, value)| (*name, (*value).to_owned())));
-        Program::start("kafka-source", env).await
+        let env = and(self.kafka(), &delivery);
+        Program::start("kafka-source", and(env, other)).await
     }
 
     pub async fn frontend(&self, buy: &str, query: &str) -> Program {
         let urls = [("BUY_URL", buy), ("QUERY_URL", query)];
         let env = urls.map(|(name, url)| (name, url.to_owned())).into();
         Program::start("frontend", env).await
+    }
+
+    /// The address of a database server that is reached in another way.
+    #[must_use]
+    pub fn through(mut self, mongodb: &str) -> Self {
+        let (_, path) = self
+            .mongodb_uri
+            .trim_start_matches("mongodb://")
+            .split_once('/')
+            .unwrap();
+        self.mongodb_uri = format!("mongodb://{mongodb}/{path}");
+        self
     }
 
     /// The documents, past our own code.
@@ -122,14 +137,32 @@ impl Scene {
     /// Waits until the group has committed everything.
     pub async fn drained(&self) {
         eventually("the group to commit everything", async || {
-            let scene = self.clone();
-            let lag = tokio::task::spawn_blocking(move || {
-                topics::lag(&scene.servers.kafka, &scene.group, &scene.topic)
-            });
-            (lag.await.unwrap() == 0).then_some(())
+            (self.lag().await == 0).then_some(())
         })
         .await;
     }
+
+    /// How many records the group has not committed yet.
+    pub async fn lag(&self) -> i64 {
+        let scene = self.clone();
+        let lag = tokio::task::spawn_blocking(move || {
+            topics::lag(&scene.servers.kafka, &scene.group, &scene.topic)
+        });
+        lag.await.unwrap()
+    }
+}
+
+/// Of two variables of the same name, the later one counts.
+fn and(
+    mut env: Vec<(&'static str, String)>,
+    other: &[(&'static str, &str)],
+) -> Vec<(&'static str, String)> {
+    env.extend(
+        other
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned())),
+    );
+    env
 }
 
 /// The processes of one deployment.
@@ -143,12 +176,17 @@ pub struct Stack {
 
 impl Stack {
     pub async fn start(scene: &Scene, road: Road) -> Self {
+        Self::start_with(scene, road, &[]).await
+    }
+
+    /// With other settings of the source.
+    pub async fn start_with(scene: &Scene, road: Road, source: &[(&'static str, &str)]) -> Self {
         let query = scene.query().await;
         let mut customer_management = query.url();
         let delivery = match road {
             Road::Source => {
                 let storer = scene.storer().await;
-                vec![scene.source(&storer.url(), &[]).await, storer]
+                vec![scene.source(&storer.url(), source).await, storer]
             }
             Road::Consumer => {
                 let consumer = scene.consumer().await;
@@ -164,6 +202,13 @@ impl Stack {
             frontend,
             delivery,
         }
+    }
+
+    /// All of them.
+    pub fn programs(&self) -> impl Iterator<Item = &Program> {
+        [&self.buy, &self.query, &self.frontend]
+            .into_iter()
+            .chain(&self.delivery)
     }
 
     /// Stops all as a platform would, and holds each to a clean end.

@@ -31,6 +31,15 @@ pub async fn create(brokers: &str, topic: &str, partitions: i32, bytes_max: u32)
     }
 }
 
+/// Takes a topic away.
+pub async fn delete(brokers: &str, topic: &str) {
+    let admin: AdminClient<DefaultClientContext> = config(brokers).create().unwrap();
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+    for deleted in admin.delete_topics(&[topic], &options).await.unwrap() {
+        deleted.unwrap();
+    }
+}
+
 /// What somebody writes into a topic by hand.
 #[derive(Debug, Clone, Default)]
 pub struct Raw {

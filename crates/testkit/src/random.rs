@@ -21,11 +21,7 @@ impl Random {
         let seed = std::env::var("TEST_SEED")
             .ok()
             .and_then(|seed| seed.parse().ok());
-        let seed = seed.unwrap_or_else(|| {
-            let mut bytes = [0; 8];
-            getrandom::fill(&mut bytes).unwrap();
-            u64::from_le_bytes(bytes)
-        });
+        let seed = seed.unwrap_or_else(Self::fresh_seed);
         #[expect(
             clippy::print_stdout,
             reason = "the test runner shows it with the failure"
@@ -34,6 +30,14 @@ impl Random {
             println!("TEST_SEED={seed}");
         }
         Self(seed)
+    }
+
+    /// A seed that nobody has had.
+    #[must_use]
+    pub fn fresh_seed() -> u64 {
+        let mut bytes = [0; 8];
+        getrandom::fill(&mut bytes).unwrap();
+        u64::from_le_bytes(bytes)
     }
 
     /// Any number.

@@ -1,0 +1,258 @@
+//! mongod goes, stands still, or dies in the middle of an answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use e2e::{Program, Road, Scene, Servers, Settled, Traffic, topics};
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use mongodb::bson::{DateTime, doc};
+use testkit::app::client;
+use testkit::eventually;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
+
+use super::Case;
+use crate::report::Report;
+
+const BACK_MAX: Duration = Duration::from_secs(3);
+/// Longer than a member of a group may be silent.
+const AWAY: Duration = Duration::from_secs(65);
+/// How often mongod is killed under load: what is lost in one kill is little.
+const KILLS: usize = 4;
+
+/// Answers of storer that promise nothing; batches that consumer has to try again.
+async fn refused(traffic: &Traffic) -> u64 {
+    match traffic.road {
+        Road::Source => {
+            let storer = &traffic.stack.delivery[1];
+            storer
+                .metric_where("http_server_request_duration_seconds_count", "\"503\"")
+                .await
+        }
+        Road::Consumer => traffic.stack.delivery[0]
+            .said()
+            .matches("purchases wait for the store")
+            .count() as u64,
+    }
+}
+
+async fn port_opens(servers: &Servers) {
+    let address = servers.mongodb_address().to_owned();
+    eventually("the port of mongod", async || {
+        TcpStream::connect(&address).await.ok()
+    })
+    .await;
+}
+
+/// Starts it again, and gives the moment at which its port was open.
+async fn back(servers: &Arc<Servers>) -> Instant {
+    let up = tokio::spawn({
+        let servers = servers.clone();
+        async move { servers.run_async(&["up", "mongod"]).await }
+    });
+    port_opens(servers).await;
+    let opened = Instant::now();
+    up.await.unwrap();
+    opened
+}
+
+fn nothing_refused(report: Report, settled: &Settled) -> Report {
+    let refused = settled.told.refused();
+    report.expect(refused == 0, || {
+        format!("{refused} purchases were not accepted while only the store was away")
+    })
+}
+
+pub(crate) async fn killed(mut case: Case) -> Vec<Report> {
+    let servers = case.servers;
+    let mut traffics = Vec::new();
+    for road in [Road::Source, Road::Consumer] {
+        traffics.push(Traffic::start(Scene::on(servers.clone()).await, road).await);
+    }
+    let mut slowest = Duration::ZERO;
+    for _ in 0..KILLS {
+        // At any moment of a batch.
+        sleep(Duration::from_millis(1_000 + case.random.below(1_000))).await;
+        servers.run_async(&["kill", "mongod"]).await;
+        sleep(Duration::from_millis(500 + case.random.below(1_500))).await;
+        let opened = back(&servers).await;
+        join_all(
+            traffics
+                .iter()
+                .map(|traffic| traffic.stores_more(BACK_MAX * 3)),
+        )
+        .await;
+        slowest = slowest.max(opened.elapsed());
+    }
+    servers.run_async(&["pause", "mongod"]).await;
+    // Longer than any deadline of a call.
+    sleep(Duration::from_secs(12)).await;
+    servers.run_async(&["resume", "mongod"]).await;
+    let resumed = Instant::now();
+    join_all(
+        traffics
+            .iter()
+            .map(|traffic| traffic.stores_more(BACK_MAX * 3)),
+    )
+    .await;
+    slowest = slowest.max(resumed.elapsed());
+    let mut reports = Vec::new();
+    for traffic in traffics {
+        let refused = refused(&traffic).await;
+        let settled = traffic.settle().await;
+        let report = nothing_refused(Report::new(10, ""), &settled);
+        reports.push(
+            report
+                .settled(settled)
+                .within(
+                    "the first purchase stored after mongod was back",
+                    slowest,
+                    BACK_MAX,
+                )
+                .evidence("mongod killed", KILLS as u64)
+                .evidence("refused by the store", refused),
+        );
+    }
+    reports
+}
+
+pub(crate) async fn away(case: Case) -> Vec<Report> {
+    let servers = case.servers;
+    // The store stands still, so that a write takes longer than a member may be silent; and nothing is where dead letters go.
+    let source = Traffic::start_with(
+        Scene::on(servers.clone()).await,
+        Road::Source,
+        &[("DEAD_LETTER_SINK", "http://127.0.0.1:1/")],
+    )
+    .await;
+    let consumer = Scene::on(servers.clone()).await;
+    topics::delete(&servers.kafka, &consumer.dead_letters).await;
+    let consumer = Traffic::start(consumer, Road::Consumer).await;
+    sleep(Duration::from_secs(1)).await;
+    servers.run_async(&["pause", "mongod"]).await;
+    let gone = Instant::now();
+    sleep(AWAY).await;
+    let paused = consumer.stack.delivery[0].metric("delivery_paused").await;
+    let waits = consumer.stack.delivery[0]
+        .metric("delivery_waits_for_store")
+        .await;
+    let refusals = refused(&source).await;
+    servers.run_async(&["resume", "mongod"]).await;
+    let took = gone.elapsed();
+    let mut reports = Vec::new();
+    let lost = source.stack.delivery[0]
+        .metric("kafka_source_events_lost_total")
+        .await;
+    let buried = source.stack.delivery[0]
+        .metric("kafka_source_dead_letters_total")
+        .await;
+    for traffic in [source, consumer] {
+        let road = traffic.road;
+        if road == Road::Consumer {
+            topics::create(
+                &servers.kafka,
+                &traffic.scene.dead_letters,
+                1,
+                2 * 1024 * 1024,
+            )
+            .await;
+        }
+        let settled = traffic.settle().await;
+        let report = nothing_refused(Report::new(43, ""), &settled).settled(settled);
+        reports.push(match road {
+            Road::Source => report
+                .expect(lost + buried == 0, || {
+                    format!("{lost} events were lost, {buried} buried")
+                })
+                .evidence("refused by the store", refusals),
+            Road::Consumer => report.evidence("batches waiting", waits),
+        });
+    }
+    reports.push(
+        Report::new(18, "consumer")
+            .expect(took > Duration::from_secs(60), || {
+                format!("{took:?} is no longer than a member may be silent")
+            })
+            .evidence("paused", paused)
+            .evidence("seconds that a write waited", took.as_secs()),
+    );
+    reports
+}
+
+/// So many that a list is far from its end when its first bytes are there.
+const PURCHASES: i64 = 100_000;
+
+pub(crate) async fn killed_in_a_list(case: Case) -> Vec<Report> {
+    let servers = case.servers;
+    let scene = Scene::on(servers.clone()).await;
+    let documents = scene.documents().await;
+    for part in 0..PURCHASES / 10_000 {
+        let purchases = (0..10_000).map(|n| {
+            let n = part * 10_000 + n;
+            doc! {
+                "_id": format!("01930000-0000-7000-8000-{n:012x}"), "username": "Ada", "userid": "ada", "item": "tea",
+                "price": 1.5, "timestamp": DateTime::from_millis(1_700_000_000_000 + n),
+            }
+        });
+        documents.insert_many(purchases).await.unwrap();
+    }
+    let query = scene.query().await;
+    let frontend = scene.frontend("http://127.0.0.1:1", &query.url()).await;
+    let mut report = Report::new(42, "-");
+    let mut broken = 0;
+    for program in [&query, &frontend] {
+        let whole = length_of(program).await.unwrap();
+        let killed = broken_list(program, &servers).await;
+        report = match killed {
+            Ok(got) => report.expect(false, || {
+                format!("a transfer of {got} bytes ended well, and {whole} is the whole")
+            }),
+            Err(got) => {
+                broken += 1;
+                report.expect(got < whole, || {
+                    format!("all {got} bytes came before mongod was killed")
+                })
+            }
+        };
+        let _ = back(&servers).await;
+        eventually("the whole list", async || {
+            (length_of(program).await == Ok(whole)).then_some(())
+        })
+        .await;
+    }
+    for program in [frontend, query] {
+        program.stop().await;
+    }
+    vec![report.evidence("broken transfers", broken)]
+}
+
+/// The list's length, or how much of it came.
+async fn length_of(program: &Program) -> Result<usize, usize> {
+    read_list(program, async || ()).await
+}
+
+async fn broken_list(program: &Program, servers: &Arc<Servers>) -> Result<usize, usize> {
+    read_list(program, async || {
+        servers.run_async(&["kill", "mongod"]).await
+    })
+    .await
+}
+
+/// Reads a list, and does something once its first bytes are there.
+async fn read_list(program: &Program, meanwhile: impl AsyncFnOnce()) -> Result<usize, usize> {
+    let url = format!("{}/getAllUserBuys/ada", program.url());
+    let Ok(answer) = client().get(url).send().await else {
+        return Err(0);
+    };
+    if answer.status() != 200 {
+        return Err(0);
+    }
+    let mut chunks = answer.bytes_stream();
+    let mut got = chunks.next().await.unwrap().map_err(|_| 0_usize)?.len();
+    meanwhile().await;
+    while let Some(chunk) = chunks.next().await {
+        got += chunk.map_err(|_| got)?.len();
+    }
+    Ok(got)
+}

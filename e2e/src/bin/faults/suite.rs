@@ -1,0 +1,111 @@
+//! Which rows run, which of them at the same time, and what came of them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use e2e::Servers;
+use testkit::random::Random;
+use tokio::runtime::Handle;
+use tokio::task::JoinError;
+use tokio::time::Instant;
+
+use crate::report::{HEADING, Line, Outcome, Report};
+use crate::rows::{ALL, Case, Lane, Row};
+
+/// A row that does not end by itself. None comes near it.
+const ROW_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// The rows that were asked for.
+pub(crate) fn choose(numbers: &[u8], nightly: bool) -> Result<Vec<&'static Row>, String> {
+    let known: BTreeSet<u8> = ALL.iter().flat_map(|row| row.numbers).copied().collect();
+    if let Some(unknown) = numbers.iter().find(|number| !known.contains(number)) {
+        return Err(format!("there is no row {unknown}; --list shows all"));
+    }
+    let is_meant = |row: &&Row| match numbers {
+        [] => nightly || !row.nightly,
+        numbers => row.numbers.iter().any(|number| numbers.contains(number)),
+    };
+    Ok(ALL.iter().filter(is_meant).collect())
+}
+
+/// Runs the rows, those of different lanes at the same time; whether all passed.
+pub(crate) async fn run(rows: Vec<&'static Row>, seed: u64) -> bool {
+    println!("TEST_SEED={seed}\n{HEADING}");
+    let begun = Instant::now();
+    let lane = |lane| {
+        let rows: Vec<_> = rows
+            .iter()
+            .copied()
+            .filter(move |row| row.lane == lane)
+            .collect();
+        run_lane(lane, rows, seed)
+    };
+    let (log, store, shared) = tokio::join!(lane(Lane::Log), lane(Lane::Store), lane(Lane::Shared));
+    // What measures the others' disturbance cannot have any.
+    let alone = lane(Lane::Alone).await;
+    let reports: Vec<_> = [log, store, shared, alone].into_iter().flatten().collect();
+    let count = |outcome| {
+        reports
+            .iter()
+            .filter(|report| report.outcome() == outcome)
+            .count()
+    };
+    let (failed, not_exercised) = (count(Outcome::Failed), count(Outcome::NotExercised));
+    println!(
+        "{} passed, {failed} failed, {not_exercised} not exercised; {} s",
+        count(Outcome::Passed),
+        begun.elapsed().as_secs()
+    );
+    failed + not_exercised == 0 && !reports.is_empty()
+}
+
+/// One row after the other, on the servers of the lane.
+async fn run_lane(lane: Lane, rows: Vec<&'static Row>, seed: u64) -> Vec<Report> {
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let servers = match lane {
+        Lane::Log | Lane::Store => tokio::task::spawn_blocking(Servers::own).await.unwrap(),
+        Lane::Shared | Lane::Alone => Servers::shared(),
+    };
+    let servers = Arc::new(servers);
+    let mut reports = Vec::new();
+    for row in rows {
+        reports.extend(run_row(row, servers.clone(), seed).await);
+    }
+    reports
+}
+
+async fn run_row(row: &'static Row, servers: Arc<Servers>, seed: u64) -> Vec<Report> {
+    let begun = Instant::now();
+    // Of its own, so that a row does the same alone as among the others.
+    let random = Random::seeded(seed ^ u64::from(row.numbers[0]));
+    let case = Case { servers, random };
+    let handle = Handle::current();
+    let task = tokio::task::spawn_blocking(move || handle.block_on((row.run)(case)));
+    let reports = match tokio::time::timeout(ROW_MAX, task).await {
+        Ok(Ok(reports)) => reports,
+        Ok(Err(error)) => vec![Report::broken(row.numbers[0], text_of(error))],
+        Err(_) => vec![Report::broken(
+            row.numbers[0],
+            format!("it did not end within {ROW_MAX:?}"),
+        )],
+    };
+    let took = begun.elapsed();
+    for report in &reports {
+        println!("{}", Line { report, seed, took });
+        for problem in report.problems() {
+            println!("     row {}: {problem}", report.row);
+        }
+    }
+    reports
+}
+
+fn text_of(error: JoinError) -> String {
+    let panic = error.into_panic();
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("it panicked")
+        .to_owned()
+}
