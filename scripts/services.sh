@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A real Kafka and a real MongoDB on 127.0.0.1, for development and tests: what a fake says about them proves nothing.
+# A real Kafka and a real MongoDB on 127.0.0.1, for development and tests: what a fake says about them proves nothing. And
+# a proxy to come between them and a test.
 #
 # A service keeps its ports as long as its data, so that after a restart it is the same one for everybody who uses it.
 #
@@ -16,21 +17,23 @@ set -euo pipefail
 
 usage() {
     cat <<'END'
-Usage: scripts/services.sh COMMAND [kafka|mongod]
+Usage: scripts/services.sh COMMAND [kafka|mongod|toxiproxy]...
 
-One Kafka broker and one mongod (a replica set of one) on 127.0.0.1. Without a name, both are meant.
+One Kafka broker, one mongod (a replica set of one) and one Toxiproxy on 127.0.0.1. Without a name, kafka and mongod are
+meant, and toxiproxy if it was named in an earlier `up`.
 
-  install            gets the programs into .tools, and by apt-get what they need; skips what is there
+  install            gets the programs into .tools, and by apt-get what they need; skips what is there; without a name, all
   up                 installs, starts what does not run, waits until it is ready, and prints what `env` prints
   down [--wipe]      stops gracefully; with --wipe the data and the ports go too
   status             a line for each; exits 3 unless all run
-  env                shell lines: KAFKA_BROKER, KAFKA_PROXIED, KAFKA_PROXY_PORT, MONGODB_URI, SERVICES_DIR
+  env                shell lines: KAFKA_BROKER, KAFKA_PROXIED, KAFKA_PROXY_PORT, MONGODB_URI, TOXIPROXY_URL, SERVICES_DIR
   kill NAME          SIGKILL, for tests of faults; `up` mends it
   pause|resume NAME  SIGSTOP and SIGCONT, for tests of faults
 
   SERVICES_DIR       where data, logs and ports are [.tools/services]; each folder has services of its own
   KAFKA_PORT         port of a new broker [a free one]
   MONGODB_PORT       port of a new mongod [a free one]
+  TOXIPROXY_PORT     port of a new toxiproxy, where its API is [a free one]
   PURCHASE_TOPIC     created by up [purchases]
   DEAD_LETTER_TOPIC  created by up [purchases-dead-letters]
 
@@ -47,18 +50,11 @@ names=()
 wipe=
 for argument; do
     case "$command $argument" in
-        *" kafka" | *" mongod") names+=("$argument") ;;
+        *" kafka" | *" mongod" | *" toxiproxy") names+=("$argument") ;;
         "down --wipe") wipe=yes ;;
         *) usage >&2 && exit 64 ;;
     esac
 done
-case "$command ${#names[@]}" in
-    -h\ * | --help\ *) usage && exit 0 ;;
-    "install 0" | "up 0" | "down 0" | "status 0" | "env 0") names=(kafka mongod) ;;
-    install\ * | up\ * | down\ * | status\ * | env\ * | kill\ [12] | pause\ [12] | resume\ [12]) ;;
-    *) usage >&2 && exit 64 ;;
-esac
-
 # Nothing here asks anybody anything.
 exec </dev/null
 # Java reads the names of files as the locale says.
@@ -67,6 +63,17 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 tools=$root/.tools
 state=$(realpath -m -- "${SERVICES_DIR:-$tools/services}")
 
+case "$command ${#names[@]}" in
+    -h\ * | --help\ *) usage && exit 0 ;;
+    "install 0") names=(kafka mongod toxiproxy) ;;
+    "up 0" | "down 0" | "status 0" | "env 0")
+        names=(kafka mongod)
+        [ ! -e "$state/toxiproxy" ] || names+=(toxiproxy)
+        ;;
+    install\ * | up\ * | down\ * | status\ * | env\ * | kill\ [1-9] | pause\ [1-9] | resume\ [1-9]) ;;
+    *) usage >&2 && exit 64 ;;
+esac
+
 say() { printf 'services: %s\n' "$*" >&2; }
 
 die() {
@@ -74,7 +81,7 @@ die() {
     exit 1
 }
 
-for name in kafka mongod; do
+for name in kafka mongod toxiproxy; do
     # shellcheck source=/dev/null # each is checked by itself
     . "$root/scripts/services/$name.sh"
 done
@@ -134,7 +141,7 @@ free_port() (
     flock 9
     next=$(cat "$tools/next-port" 2>/dev/null) || next=$((20000 + RANDOM % 10000))
     until next=$((next < 29999 ? next + 1 : 20000)) && silent "$next" &&
-        [[ " ${KAFKA_PORT:-} ${MONGODB_PORT:-} " != *" $next "* ]]; do :; done
+        [[ " ${KAFKA_PORT:-} ${MONGODB_PORT:-} ${TOXIPROXY_PORT:-} " != *" $next "* ]]; do :; done
     echo "$next" | tee "$tools/next-port"
 )
 
@@ -167,7 +174,7 @@ pid_of() {
     local pid
     pid=$(cat "$state/$1/pid" 2>/dev/null) && [ -n "$pid" ] || return 1
     tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" |
-        grep -xF -e "$state/$1/data" -e "$state/$1/server.properties" >/dev/null && echo "$pid"
+        grep -xF "-e$state/$1"/{data,server.properties,proxies.json} >/dev/null && echo "$pid"
 }
 
 ended() { ! pid_of "$1" >/dev/null; }
