@@ -41,6 +41,7 @@ start_mongod() {
 }
 
 # Whether it is the primary; a new one is made one. There is no mongosh here, so this speaks just enough of the protocol.
+# A majority does not imply the journal, as it would otherwise: so a write that forgets to ask for it can be seen to be lost.
 mongod_is_ready() {
     python3 - "$(port mongod PORT)" <<'END'
 import socket, struct, sys
@@ -48,7 +49,9 @@ import socket, struct, sys
 def bson(document):
     body = b""
     for key, value in document.items():
-        if isinstance(value, int):
+        if isinstance(value, bool):
+            kind, data = 8, bytes([value])
+        elif isinstance(value, int):
             kind, data = 16, struct.pack("<i", value)
         elif isinstance(value, str):
             kind, data = 2, struct.pack("<i", len(value) + 1) + value.encode() + b"\0"
@@ -67,7 +70,8 @@ try:
     with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5) as connection:
         hello = call({"hello": 1})
         if b"\2setName\0" not in hello:
-            call({"replSetInitiate": {"_id": "rs0", "members": [{"_id": 0, "host": "127.0.0.1:" + sys.argv[1]}]}})
+            member = {"_id": 0, "host": "127.0.0.1:" + sys.argv[1]}
+            call({"replSetInitiate": {"_id": "rs0", "members": [member], "writeConcernMajorityJournalDefault": False}})
         sys.exit(b"\x08isWritablePrimary\0\1" not in hello)
 except (OSError, struct.error):
     sys.exit(1)
