@@ -195,8 +195,10 @@ impl Drop for Program {
         if std::thread::panicking() {
             let said = self.said();
             let lines: Vec<_> = said.lines().collect();
-            let tail = &lines[lines.len().saturating_sub(20)..];
-            println!("--- {} said, at the end:\n{}", self.name, tail.join("\n"));
+            println!("--- {} said, at the end:", self.name);
+            for line in &lines[lines.len().saturating_sub(8)..] {
+                println!("{}", line.chars().take(400).collect::<String>());
+            }
         }
     }
 }

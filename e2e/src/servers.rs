@@ -56,6 +56,10 @@ impl Servers {
         }
     }
 
+    pub fn are_own(&self) -> bool {
+        self.own.is_some()
+    }
+
     /// `scripts/services.sh` with these arguments; it waits until the command has done its work.
     pub fn run(&self, arguments: &[&str]) -> String {
         let own = self.own.as_ref().expect("only an own pair is touched");

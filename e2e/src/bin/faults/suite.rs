@@ -72,6 +72,10 @@ async fn run_lane(lane: Lane, rows: Vec<&'static Row>, seed: u64) -> Vec<Report>
     let servers = Arc::new(servers);
     let mut reports = Vec::new();
     for row in rows {
+        if servers.are_own() {
+            // A row that stopped in the middle may have left them stopped.
+            servers.run_async(&["up"]).await;
+        }
         reports.extend(run_row(row, servers.clone(), seed).await);
     }
     reports

@@ -188,7 +188,11 @@ pub(crate) async fn few_connections(mut case: Case) -> Vec<Report> {
     let expected = (EVENTS * ROUNDS) as u64;
     vec![
         Report::new(20, "source")
-            .counted(EVENTS * ROUNDS, EVENTS * ROUNDS, usize::try_from(stored).unwrap())
+            .counted(
+                EVENTS * ROUNDS,
+                EVENTS * ROUNDS,
+                usize::try_from(stored).unwrap(),
+            )
             .expect(stored == expected, || {
                 format!("{stored} documents of {expected} events")
             })

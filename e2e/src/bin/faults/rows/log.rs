@@ -1,6 +1,5 @@
 //! The broker goes, stands still, refuses, or is not there.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +8,10 @@ use futures_util::future::join_all;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey as Api, RDKafkaRespErr as Code};
-use rustix::process::Signal;
 use serde_json::json;
 use testkit::app::client;
-use testkit::oracle::{Intent, Oracle, Outcome};
-use testkit::{eventually, raw};
-use tokio::io::AsyncWriteExt as _;
+use testkit::eventually;
+use testkit::oracle::{Intent, Oracle};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
@@ -22,7 +19,7 @@ use super::Case;
 use crate::report::Report;
 
 /// Beyond the ten seconds that buy gives its log.
-const ANSWER_MAX: Duration = Duration::from_secs(11);
+pub(super) const ANSWER_MAX: Duration = Duration::from_secs(11);
 const BACK_MAX: Duration = Duration::from_secs(2);
 /// An answer that waits for nothing, on a machine that does much else.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -135,35 +132,9 @@ pub(crate) async fn silent(case: Case) -> Vec<Report> {
     for (scene, road) in scenes.into_iter().zip(ROADS) {
         traffics.push(Traffic::start(scene, road).await);
     }
-    // What a buy takes when it is full of waiting requests, it keeps: so it is filled once before it is measured.
-    servers.run_async(&["pause", "kafka"]).await;
-    sleep(Duration::from_secs(5)).await;
-    servers.run_async(&["resume", "kafka"]).await;
-    join_all(
-        traffics
-            .iter()
-            .map(|traffic| traffic.accepts_more(ANSWER_MAX)),
-    )
-    .await;
-    let state = |traffic: &Traffic| (traffic.stack.buy.rss_kib(), traffic.stack.buy.open_files());
-    let before: Vec<_> = traffics.iter().map(state).collect();
-
-    servers.run_async(&["pause", "kafka"]).await;
-    let stood_still = Instant::now();
-    let refused = join_all(
-        traffics
-            .iter()
-            .map(|traffic| buy_once(traffic.stack.buy.url())),
-    )
-    .await;
-    sleep(Duration::from_secs(15).saturating_sub(stood_still.elapsed())).await;
-    servers.run_async(&["resume", "kafka"]).await;
-    join_all(
-        traffics
-            .iter()
-            .map(|traffic| traffic.accepts_more(ANSWER_MAX)),
-    )
-    .await;
+    // Filled with waiting requests once, and then again for longer: what buy needs for that, it may keep, and no more.
+    let (before, _) = stand_still(&servers, &traffics, Duration::from_secs(11)).await;
+    let (after, refused) = stand_still(&servers, &traffics, Duration::from_secs(15)).await;
 
     // Only the second road's way is swallowed by it.
     let refused_before = traffics[1].load.told.refused();
@@ -173,14 +144,16 @@ pub(crate) async fn silent(case: Case) -> Vec<Report> {
             .await;
     }
     sleep(Duration::from_secs(12)).await;
+    let in_the_hole = Held::by(&traffics[1]);
     let swallowed = traffics[1].load.told.refused() - refused_before;
     proxy.heal().await;
     let back = traffics[1].accepts_more(ANSWER_MAX).await;
     sleep(Duration::from_secs(2)).await;
 
     let mut reports = Vec::new();
-    for ((traffic, refused), (rss, files)) in traffics.into_iter().zip(refused).zip(before) {
-        let (road, (rss_after, files_after)) = (traffic.road, state(&traffic));
+    let held = before.into_iter().zip(after);
+    for ((traffic, refused), (before, after)) in traffics.into_iter().zip(refused).zip(held) {
+        let road = traffic.road;
         let settled = traffic.settle().await;
         let (bitten, slowest) = (settled.told.refused(), settled.told.slowest());
         let mut report = Report::of(2, settled)
@@ -192,24 +165,69 @@ pub(crate) async fn silent(case: Case) -> Vec<Report> {
                 refused.took.max(slowest),
                 ANSWER_MAX,
             )
-            .expect(rss_after <= rss + rss / 5 + 2_048, || {
-                format!("buy has {rss_after} KiB, and had {rss}")
-            })
-            // Clients of the load come and go.
-            .expect(files_after <= files + 120, || {
-                format!("buy has {files_after} files open, and had {files}")
+            .expect(after.is_no_more_than(&before), || {
+                format!("buy has {after:?}, and had {before:?}")
             })
             .evidence("refused", bitten);
         if road == Road::Consumer {
-            report = report.evidence("in the black hole", swallowed).within(
-                "to be back",
-                back,
-                ANSWER_MAX,
-            );
+            report = report
+                .expect(in_the_hole.is_no_more_than(&before), || {
+                    format!("buy has {in_the_hole:?}, and had {before:?}")
+                })
+                .within("to be back", back, ANSWER_MAX)
+                .evidence("in the black hole", swallowed);
         }
         reports.push(report);
     }
     reports
+}
+
+/// What a buy holds while its requests wait.
+#[derive(Debug)]
+struct Held {
+    rss_kib: u64,
+    open_files: usize,
+}
+
+impl Held {
+    fn by(traffic: &Traffic) -> Self {
+        let buy = &traffic.stack.buy;
+        Self {
+            rss_kib: buy.rss_kib(),
+            open_files: buy.open_files(),
+        }
+    }
+
+    /// But for what differs between two moments of the same load.
+    fn is_no_more_than(&self, before: &Self) -> bool {
+        self.rss_kib * 5 <= before.rss_kib * 6 && self.open_files * 4 <= before.open_files * 5
+    }
+}
+
+/// What the buys hold at the end of a time in which the broker stood still, and what one more client was told.
+async fn stand_still(
+    servers: &Arc<Servers>,
+    traffics: &[Traffic],
+    time: Duration,
+) -> (Vec<Held>, Vec<Answered>) {
+    servers.run_async(&["pause", "kafka"]).await;
+    let begun = Instant::now();
+    let refused = join_all(
+        traffics
+            .iter()
+            .map(|traffic| buy_once(traffic.stack.buy.url())),
+    )
+    .await;
+    sleep(time.saturating_sub(begun.elapsed())).await;
+    let held = traffics.iter().map(Held::by).collect();
+    servers.run_async(&["resume", "kafka"]).await;
+    join_all(
+        traffics
+            .iter()
+            .map(|traffic| traffic.accepts_more(ANSWER_MAX)),
+    )
+    .await;
+    (held, refused)
 }
 
 pub(crate) async fn absent(case: Case) -> Vec<Report> {
@@ -219,7 +237,7 @@ pub(crate) async fn absent(case: Case) -> Vec<Report> {
         Scene::on(servers.clone()).await,
         Scene::on(servers.clone()).await,
     ];
-    servers.run_async(&["down"]).await;
+    servers.run_async(&["kill", "kafka", "mongod"]).await;
     let mut started = Vec::new();
     for (scene, road) in scenes.into_iter().zip(ROADS) {
         let stack = e2e::Stack::start(&scene, road).await;
@@ -277,210 +295,6 @@ pub(crate) async fn absent(case: Case) -> Vec<Report> {
         );
     }
     reports
-}
-
-pub(crate) async fn crowded(case: Case) -> Vec<Report> {
-    vec![
-        saturated(&case.servers).await,
-        told_to_stop(&case.servers).await,
-        deserted(&case.servers).await,
-    ]
-}
-
-/// Row 5. What buy lets wait for the log is its queue; over it, nobody waits.
-async fn saturated(servers: &Arc<Servers>) -> Report {
-    const QUEUE: usize = 8;
-    const BUYERS: usize = 60;
-    let scene = Scene::on(servers.clone()).await;
-    let buy = scene
-        .buy_with(&[("MAX_IN_FLIGHT", &QUEUE.to_string())])
-        .await;
-    let oracle = Oracle::default();
-    let warm = Intent::new("early", true);
-    eventually("a first purchase", async || {
-        matches!(
-            oracle.buy(&client(), &buy.url(), &warm).await,
-            Outcome::Accepted(_)
-        )
-        .then_some(())
-    })
-    .await;
-    servers.run_async(&["pause", "kafka"]).await;
-    let told = join_all((0..BUYERS).map(|_| buy_once(buy.url()))).await;
-    servers.run_async(&["resume", "kafka"]).await;
-    let refused: Vec<_> = told
-        .iter()
-        .filter(|told| told.took < ANSWER_MAX / 2)
-        .collect();
-    let at_once = refused
-        .iter()
-        .all(|told| told.took < AT_ONCE && told.body["recorded"] == "no");
-    let complete = told.iter().all(Answered::is_complete_refusal);
-    let after = Intent::new("late", true);
-    eventually("a purchase after it", async || {
-        matches!(
-            oracle.buy(&client(), &buy.url(), &after).await,
-            Outcome::Accepted(_)
-        )
-        .then_some(())
-    })
-    .await;
-    let consumer = scene.consumer().await;
-    let lists = oracle.full_lists(&client(), &consumer.url()).await;
-    buy.stop().await;
-    consumer.stop().await;
-    Report::new(5, "consumer")
-        .judged(oracle.judge(&lists))
-        .expect(refused.len() == BUYERS - QUEUE, || {
-            format!("{} of {BUYERS} were refused at once", refused.len())
-        })
-        .expect(at_once, || {
-            "a refusal waited, or said something else than that nothing was recorded".to_owned()
-        })
-        .expect(complete, || "a refusal is not complete".to_owned())
-        .evidence("refused at once", refused.len() as u64)
-}
-
-/// Row 7. The platform stops a function while its answers wait for a server.
-async fn told_to_stop(servers: &Arc<Servers>) -> Report {
-    const REQUESTS: usize = 200;
-    let scene = Scene::on(servers.clone()).await;
-    let (mut buy, mut storer) = (scene.buy("http://127.0.0.1:1").await, scene.storer().await);
-    let oracle = Arc::new(Oracle::default());
-    let warm = Intent::new("early", true);
-    eventually("a first purchase", async || {
-        matches!(
-            oracle.buy(&client(), &buy.url(), &warm).await,
-            Outcome::Accepted(_)
-        )
-        .then_some(())
-    })
-    .await;
-    servers.run_async(&["pause"]).await;
-    let buyers: Vec<_> = (0..REQUESTS)
-        .map(|n| {
-            let (oracle, url) = (oracle.clone(), buy.url());
-            let intent = Intent::new(&format!("user-{}", n % 7), n % 2 == 0);
-            tokio::spawn(async move { oracle.buy(&client(), &url, &intent).await })
-        })
-        .collect();
-    let direct: Vec<_> = (0..REQUESTS)
-        .map(|n| {
-            let request = client()
-                .post(format!("{}/purchases", storer.url()))
-                .header("content-type", "application/json")
-                .body(
-                    json!({"username": "Direct", "userid": format!("direct-{n}"), "price": 1})
-                        .to_string(),
-                );
-            tokio::spawn(async move { request.send().await.unwrap().status().as_u16() })
-        })
-        .collect();
-    for program in [&buy, &storer] {
-        eventually("requests in flight", async || {
-            // The one that asks is one of them.
-            (program.metric("http_server_active_requests").await > REQUESTS as u64).then_some(())
-        })
-        .await;
-        program.signal(Signal::TERM);
-    }
-    let told = Instant::now();
-    sleep(Duration::from_secs(1)).await;
-    servers.run_async(&["resume"]).await;
-    let outcomes = join_all(buyers).await;
-    let accepted = outcomes
-        .iter()
-        .filter(|outcome| matches!(outcome, Ok(Outcome::Accepted(_))))
-        .count();
-    let stored = join_all(direct)
-        .await
-        .into_iter()
-        .filter(|status| *status.as_ref().unwrap() == 201)
-        .count();
-    let ended = [buy.ended().await, storer.ended().await];
-    let took = told.elapsed();
-    let consumer = scene.consumer().await;
-    let lists = oracle.full_lists(&client(), &consumer.url()).await;
-    consumer.stop().await;
-    Report::new(7, "consumer")
-        .judged(oracle.judge(&lists))
-        .expect(accepted == REQUESTS, || {
-            format!("{accepted} of {REQUESTS} purchases were accepted")
-        })
-        .expect(stored == REQUESTS, || {
-            format!("{stored} of {REQUESTS} were stored by storer")
-        })
-        .expect(ended.iter().all(std::process::ExitStatus::success), || {
-            format!("{ended:?}")
-        })
-        .within("the end of both", took, Duration::from_secs(20))
-        .evidence("answered after SIGTERM", (accepted + stored) as u64)
-}
-
-/// Row 9. Clients that do not wait for the answer.
-async fn deserted(servers: &Arc<Servers>) -> Report {
-    let scene = Scene::on(servers.clone()).await;
-    let consumer = scene.consumer().await;
-    let buy = scene.buy(&consumer.url()).await;
-    let oracle = Oracle::default();
-    let warm = Intent::new("early", true);
-    eventually("a first purchase", async || {
-        matches!(
-            oracle.buy(&client(), &buy.url(), &warm).await,
-            Outcome::Accepted(_)
-        )
-        .then_some(())
-    })
-    .await;
-    let files = buy.open_files();
-    servers.run_async(&["pause", "kafka"]).await;
-    let address: SocketAddr = buy.address();
-    for hundred in 0..10 {
-        let mut clients = Vec::new();
-        for n in 0..100 {
-            let intent = Intent::new(&format!("leaver-{n}"), n % 2 == 0);
-            let body = json!({"username": "Leaver", "userid": intent.userid, "item": intent.item, "price": 1.5});
-            let key = intent
-                .key
-                .as_ref()
-                .map(|key| format!("Idempotency-Key: {key}"));
-            let headers: Vec<_> = ["Content-Type: application/json"]
-                .into_iter()
-                .chain(key.as_deref())
-                .collect();
-            let mut stream = TcpStream::connect(address).await.unwrap();
-            stream
-                .write_all(&raw::request("POST /buy", &headers, body.to_string()))
-                .await
-                .unwrap();
-            oracle.told(&intent, Outcome::Ambiguous);
-            clients.push(stream);
-        }
-        // Of odd hundreds they leave at once, perhaps before they are heard; the others while they wait.
-        if hundred % 2 == 0 {
-            eventually("requests in flight", async || {
-                (buy.metric("http_server_active_requests").await > 50).then_some(())
-            })
-            .await;
-        }
-        drop(clients);
-    }
-    servers.run_async(&["resume", "kafka"]).await;
-    eventually("the end of all requests", async || {
-        let idle =
-            buy.metric("http_server_active_requests").await == 1 && buy.open_files() <= files + 3;
-        idle.then_some(())
-    })
-    .await;
-    scene.drained().await;
-    let lists = oracle.full_lists(&client(), &consumer.url()).await;
-    let stored = lists.iter().flatten().count() as u64;
-    for program in [buy, consumer] {
-        program.stop().await;
-    }
-    Report::new(9, "consumer")
-        .judged(oracle.judge(&lists))
-        .evidence("left, and stored", stored - 1)
 }
 
 /// What a broker may answer, and what buy makes of it.

@@ -1,6 +1,7 @@
 //! The rows: one function for each fault, or for several that one run shows.
 
 mod clients;
+mod crowd;
 mod log;
 mod store;
 
@@ -79,9 +80,21 @@ pub(crate) const ALL: &[Row] = &[
     ),
     row!(
         Log,
-        [5, 7, 9],
-        "saturated; told to stop with 200 requests in flight; 1,000 clients that leave",
-        log::crowded
+        [5],
+        "more buyers than room, and a silent broker",
+        crowd::saturated
+    ),
+    row!(
+        Log,
+        [7],
+        "SIGTERM with 200 requests in flight",
+        crowd::told_to_stop
+    ),
+    row!(
+        Log,
+        [9],
+        "1,000 clients leave before the answer",
+        crowd::deserted
     ),
     row!(Log, [6], "brokers that refuse", log::refusing),
     row!(Shared, [4], "the answer is lost on its way", clients::reset),

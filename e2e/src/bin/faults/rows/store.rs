@@ -187,6 +187,13 @@ pub(crate) async fn killed_in_a_list(case: Case) -> Vec<Report> {
     let servers = case.servers;
     let scene = Scene::on(servers.clone()).await;
     let documents = scene.documents().await;
+    // It makes the indexes, without which a list is slow.
+    let storer = scene.storer().await;
+    eventually("the indexes", async || {
+        let names = documents.list_index_names().await.ok()?;
+        (names.len() == 3).then_some(())
+    })
+    .await;
     for part in 0..PURCHASES / 10_000 {
         let purchases = (0..10_000).map(|n| {
             let n = part * 10_000 + n;
@@ -221,7 +228,7 @@ pub(crate) async fn killed_in_a_list(case: Case) -> Vec<Report> {
         })
         .await;
     }
-    for program in [frontend, query] {
+    for program in [frontend, query, storer] {
         program.stop().await;
     }
     vec![report.evidence("broken transfers", broken)]
