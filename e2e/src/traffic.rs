@@ -44,10 +44,19 @@ impl Traffic {
         Self::through(scene, road, stack).await
     }
 
+    pub async fn at_rate(scene: Scene, road: Road, per_second: u32) -> Self {
+        let stack = Stack::start(&scene, road).await;
+        Self::buying(scene, road, stack, per_second).await
+    }
+
     /// On a stack of the caller's own making.
     pub async fn through(scene: Scene, road: Road, stack: Stack) -> Self {
+        Self::buying(scene, road, stack, BUYS_PER_SECOND).await
+    }
+
+    async fn buying(scene: Scene, road: Road, stack: Stack, per_second: u32) -> Self {
         let oracle = Arc::new(Oracle::default());
-        let load = load::buy(&oracle, &stack.buy.url(), USERS, BUYS_PER_SECOND);
+        let load = load::buy(&oracle, &stack.buy.url(), USERS, per_second);
         let traffic = Self {
             scene,
             road,

@@ -16,6 +16,7 @@ mod rows;
 mod suite;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use testkit::random::Random;
@@ -33,6 +34,9 @@ struct Arguments {
     /// Also what takes too long for every change
     #[arg(long)]
     nightly: bool,
+    /// How long the soak of row 37 goes on
+    #[arg(long, value_name = "MINUTES", default_value_t = 60)]
+    soak: u64,
     /// Lists the rows and ends
     #[arg(long)]
     list: bool,
@@ -54,12 +58,13 @@ fn main() -> ExitCode {
         }
     };
     let seed = arguments.seed.unwrap_or_else(Random::fresh_seed);
+    let soak = Duration::from_secs(60 * arguments.soak);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(8)
         .enable_all()
         .build()
         .unwrap();
-    let passed = runtime.block_on(suite::run(chosen, seed));
+    let passed = runtime.block_on(suite::run(chosen, seed, soak));
     // What a row that failed has left waiting is no reason to wait.
     runtime.shutdown_background();
     if passed {

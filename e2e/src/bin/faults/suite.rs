@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::report::{HEADING, Line, Outcome, Report};
 use crate::rows::{ALL, Case, Lane, Row};
 
-/// A row that does not end by itself. None comes near it.
+/// A row that does not end by itself. None comes near it, the soak aside.
 const ROW_MAX: Duration = Duration::from_secs(15 * 60);
 
 /// The rows that were asked for.
@@ -22,15 +22,23 @@ pub(crate) fn choose(numbers: &[u8], nightly: bool) -> Result<Vec<&'static Row>,
     if let Some(unknown) = numbers.iter().find(|number| !known.contains(number)) {
         return Err(format!("there is no row {unknown}; --list shows all"));
     }
+    // One that runs at night only needs no word about it; of one that has a longer form, the night has both.
+    let by_day = |number: &u8| {
+        ALL.iter()
+            .any(|row| !row.nightly && row.numbers.contains(number))
+    };
     let is_meant = |row: &&Row| match numbers {
         [] => nightly || !row.nightly,
-        numbers => row.numbers.iter().any(|number| numbers.contains(number)),
+        numbers => row
+            .numbers
+            .iter()
+            .any(|number| numbers.contains(number) && (nightly || !row.nightly || !by_day(number))),
     };
     Ok(ALL.iter().filter(is_meant).collect())
 }
 
 /// Runs the rows, those of different lanes at the same time; whether all passed.
-pub(crate) async fn run(rows: Vec<&'static Row>, seed: u64) -> bool {
+pub(crate) async fn run(rows: Vec<&'static Row>, seed: u64, soak: Duration) -> bool {
     println!("TEST_SEED={seed}\n{HEADING}");
     let begun = Instant::now();
     let lane = |lane| {
@@ -39,7 +47,7 @@ pub(crate) async fn run(rows: Vec<&'static Row>, seed: u64) -> bool {
             .copied()
             .filter(move |row| row.lane == lane)
             .collect();
-        run_lane(lane, rows, seed)
+        run_lane(lane, rows, seed, soak)
     };
     let (log, store, shared) = tokio::join!(lane(Lane::Log), lane(Lane::Store), lane(Lane::Shared));
     // What measures the others' disturbance cannot have any.
@@ -61,7 +69,7 @@ pub(crate) async fn run(rows: Vec<&'static Row>, seed: u64) -> bool {
 }
 
 /// One row after the other, on the servers of the lane.
-async fn run_lane(lane: Lane, rows: Vec<&'static Row>, seed: u64) -> Vec<Report> {
+async fn run_lane(lane: Lane, rows: Vec<&'static Row>, seed: u64, soak: Duration) -> Vec<Report> {
     if rows.is_empty() {
         return Vec::new();
     }
@@ -76,19 +84,28 @@ async fn run_lane(lane: Lane, rows: Vec<&'static Row>, seed: u64) -> Vec<Report>
             // A row that stopped in the middle may have left them stopped.
             servers.run_async(&["up"]).await;
         }
-        reports.extend(run_row(row, servers.clone(), seed).await);
+        reports.extend(run_row(row, servers.clone(), seed, soak).await);
     }
     reports
 }
 
-async fn run_row(row: &'static Row, servers: Arc<Servers>, seed: u64) -> Vec<Report> {
+async fn run_row(
+    row: &'static Row,
+    servers: Arc<Servers>,
+    seed: u64,
+    soak: Duration,
+) -> Vec<Report> {
     let begun = Instant::now();
     // Of its own, so that a row does the same alone as among the others.
     let random = Random::seeded(seed ^ u64::from(row.numbers[0]));
-    let case = Case { servers, random };
+    let case = Case {
+        servers,
+        random,
+        soak,
+    };
     let handle = Handle::current();
     let task = tokio::task::spawn_blocking(move || handle.block_on((row.run)(case)));
-    let reports = match tokio::time::timeout(ROW_MAX, task).await {
+    let reports = match tokio::time::timeout(ROW_MAX + soak, task).await {
         Ok(Ok(reports)) => reports,
         Ok(Err(error)) => vec![Report::broken(row.numbers[0], text_of(error))],
         Err(_) => vec![Report::broken(

@@ -23,7 +23,7 @@ pub(super) const ANSWER_MAX: Duration = Duration::from_secs(11);
 const BACK_MAX: Duration = Duration::from_secs(2);
 /// An answer that waits for nothing, on a machine that does much else.
 const AT_ONCE: Duration = Duration::from_secs(1);
-const ROADS: [Road; 2] = [Road::Source, Road::Consumer];
+pub(super) const ROADS: [Road; 2] = [Road::Source, Road::Consumer];
 
 async fn both(servers: &Arc<Servers>) -> Vec<Traffic> {
     let mut traffics = Vec::new();

@@ -1,13 +1,16 @@
 //! The rows: one function for each fault, or for several that one run shows.
 
 mod clients;
+mod cluster;
 mod crowd;
 mod log;
+mod soak;
 mod store;
 
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use e2e::Servers;
 use testkit::random::Random;
@@ -44,15 +47,23 @@ pub(crate) enum Lane {
 pub(crate) struct Case {
     pub(crate) servers: Arc<Servers>,
     pub(crate) random: Random,
+    /// How long the soak goes on.
+    pub(crate) soak: Duration,
 }
 
 macro_rules! row {
     ($lane:ident, $numbers:expr, $title:expr, $run:path) => {
+        row!($lane, $numbers, $title, $run, false)
+    };
+    ($lane:ident, $numbers:expr, $title:expr, $run:path, nightly) => {
+        row!($lane, $numbers, $title, $run, true)
+    };
+    ($lane:ident, $numbers:expr, $title:expr, $run:path, $nightly:expr) => {
         Row {
             numbers: &$numbers,
             title: $title,
             lane: Lane::$lane,
-            nightly: false,
+            nightly: $nightly,
             run: |case| Box::pin($run(case)),
         }
     };
@@ -133,6 +144,27 @@ pub(crate) const ALL: &[Row] = &[
         [42],
         "mongod killed in the middle of a list",
         store::killed_in_a_list
+    ),
+    row!(
+        Store,
+        [43],
+        "the same for three minutes, with memory watched",
+        store::long_away,
+        nightly
+    ),
+    row!(
+        Log,
+        [35],
+        "three brokers: one killed, then two",
+        cluster::brokers_killed,
+        nightly
+    ),
+    row!(
+        Log,
+        [37],
+        "everything at random for an hour",
+        soak::everything,
+        nightly
     ),
 ];
 

@@ -18,6 +18,7 @@ use crate::report::Report;
 const BACK_MAX: Duration = Duration::from_secs(3);
 /// Longer than a member of a group may be silent.
 const AWAY: Duration = Duration::from_secs(65);
+const LONG_AWAY: Duration = Duration::from_secs(180);
 /// How often mongod is killed under load: what is lost in one kill is little.
 const KILLS: usize = 4;
 
@@ -118,6 +119,52 @@ pub(crate) async fn killed(mut case: Case) -> Vec<Report> {
 }
 
 pub(crate) async fn away(case: Case) -> Vec<Report> {
+    away_for(case, AWAY).await.0
+}
+
+/// The same for three minutes, in which no program may grow.
+pub(crate) async fn long_away(case: Case) -> Vec<Report> {
+    let (mut reports, memory) = away_for(case, LONG_AWAY).await;
+    let mut report = Report::new(43, "memory").evidence("samples", memory[0].1.len() as u64);
+    for (program, samples) in memory {
+        let most = |samples: &[u64]| samples.iter().max().copied().unwrap_or(0);
+        let (first, last) = (most(&samples[..60]), most(&samples[samples.len() - 60..]));
+        report = report
+            .expect(last * 10 <= first * 11, || {
+                format!("{program} has {last} KiB in the last minute, and had {first} in the first")
+            })
+            .evidence(program, last * 100 / first);
+    }
+    reports.push(report);
+    reports
+}
+
+/// What each program holds, second by second, in KiB.
+type Memory = Vec<(&'static str, Vec<u64>)>;
+
+async fn watch(time: Duration, traffics: [&Traffic; 2]) -> Memory {
+    let [source, consumer] = traffics.map(|traffic| &traffic.stack);
+    let programs = [
+        ("% of buy", &source.buy),
+        ("% of kafka-source", &source.delivery[0]),
+        ("% of storer", &source.delivery[1]),
+        ("% of consumer", &consumer.delivery[0]),
+    ];
+    let mut memory: Memory = programs.map(|(name, _)| (name, Vec::new())).into();
+    let begun = Instant::now();
+    for second in 1.. {
+        sleep(Duration::from_secs(second).saturating_sub(begun.elapsed())).await;
+        for ((_, samples), (_, program)) in memory.iter_mut().zip(programs) {
+            samples.push(program.rss_kib());
+        }
+        if begun.elapsed() >= time {
+            break;
+        }
+    }
+    memory
+}
+
+async fn away_for(case: Case, time: Duration) -> (Vec<Report>, Memory) {
     let servers = case.servers;
     // The store stands still, so that a write takes longer than a member may be silent; and nothing is where dead letters go.
     let source = Traffic::start_with(
@@ -132,7 +179,7 @@ pub(crate) async fn away(case: Case) -> Vec<Report> {
     sleep(Duration::from_secs(1)).await;
     servers.run_async(&["pause", "mongod"]).await;
     let gone = Instant::now();
-    sleep(AWAY).await;
+    let memory = watch(time, [&source, &consumer]).await;
     let paused = consumer.stack.delivery[0].metric("delivery_paused").await;
     let waits = consumer.stack.delivery[0]
         .metric("delivery_waits_for_store")
@@ -177,7 +224,7 @@ pub(crate) async fn away(case: Case) -> Vec<Report> {
             .evidence("paused", paused)
             .evidence("seconds that a write waited", took.as_secs()),
     );
-    reports
+    (reports, memory)
 }
 
 /// So many that a list is far from its end when its first bytes are there.
