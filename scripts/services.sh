@@ -13,14 +13,16 @@
 #   start_NAME        starts the process, by `launch`
 #   NAME_is_ready     whether it can be used; what a new one needs for that is made here
 #   NAME_variables    prints where it is
+#
+# Three brokers are three services of one program, so start_kafka and kafka_is_ready get the name of one.
 set -euo pipefail
 
 usage() {
     cat <<'END'
-Usage: scripts/services.sh COMMAND [kafka|mongod|toxiproxy]...
+Usage: scripts/services.sh COMMAND [kafka|kafka-1|kafka-2|kafka-3|mongod|toxiproxy]...
 
-One Kafka broker, one mongod (a replica set of one) and one Toxiproxy on 127.0.0.1. Without a name, kafka and mongod are
-meant, and toxiproxy if it was named in an earlier `up`.
+One or three Kafka brokers, one mongod (a replica set of one) and one Toxiproxy on 127.0.0.1. Without a name, kafka and
+mongod are meant, and toxiproxy if it was named in an earlier `up`. Of three brokers, kafka means all.
 
   install            gets the programs into .tools, and by apt-get what they need; skips what is there; without a name, all
   up                 installs, starts what does not run, waits until it is ready, and prints what `env` prints
@@ -31,14 +33,17 @@ meant, and toxiproxy if it was named in an earlier `up`.
   pause|resume NAME  SIGSTOP and SIGCONT, for tests of faults
 
   SERVICES_DIR       where data, logs and ports are [.tools/services]; each folder has services of its own
-  KAFKA_PORT         port of a new broker [a free one]
+  KAFKA_BROKERS      1, or 3: new brokers kafka-1, kafka-2 and kafka-3, of which two must run; each keeps all records, and
+                     what is acknowledged is kept by two at least [1]
+  KAFKA_PORT         port of a new broker, of three the first [a free one]
   MONGODB_PORT       port of a new mongod [a free one]
   TOXIPROXY_PORT     port of a new toxiproxy, where its API is [a free one]
   PURCHASE_TOPIC     created by up [purchases]
   DEAD_LETTER_TOPIC  created by up [purchases-dead-letters]
 
 Kafka listens on KAFKA_PROXIED too, and tells who comes there to come back to 127.0.0.1:KAFKA_PROXY_PORT. Nothing listens
-on that one: a test puts a proxy there that leads to KAFKA_PROXIED. Needs Linux on x86_64.
+on that one: a test puts a proxy there that leads to KAFKA_PROXIED. Of three brokers, each of these variables is a list with
+commas, in the same order. Needs Linux on x86_64.
 
     eval "$(scripts/services.sh up)"
 END
@@ -50,7 +55,7 @@ names=()
 wipe=
 for argument; do
     case "$command $argument" in
-        *" kafka" | *" mongod" | *" toxiproxy") names+=("$argument") ;;
+        *" kafka" | *" kafka-"[123] | *" mongod" | *" toxiproxy") names+=("$argument") ;;
         "down --wipe") wipe=yes ;;
         *) usage >&2 && exit 64 ;;
     esac
@@ -86,15 +91,35 @@ for name in kafka mongod toxiproxy; do
     . "$root/scripts/services/$name.sh"
 done
 
+# Programs are installed, and services run.
+programs=()
+for name in kafka mongod toxiproxy; do
+    [[ " ${names[*]}" != *" $name"* ]] || programs+=("$name")
+done
+services=()
+for name in "${names[@]}"; do
+    case $name in
+        kafka) services+=("${brokers[@]}") ;;
+        kafka-*)
+            [ "${#brokers[@]}" -eq 3 ] ||
+                die "there is no $name in $state; to have three brokers: KAFKA_BROKERS=3 scripts/services.sh up kafka"
+            [ -z "$wipe" ] || die "$name alone cannot be wiped, its ports are known to the others: \`down kafka --wipe\`"
+            services+=("$name")
+            ;;
+        *) services+=("$name") ;;
+    esac
+done
+
 # --- installation ------------------------------------------------------------------------------------------------------
 
-version_of() { local version=${1}_version && echo "${!version}"; }
+program_of() { echo "${1%-[123]}"; }
+version_of() { local version && version=$(program_of "$1")_version && echo "${!version}"; }
 installed() { [ -d "$tools/$1-$(version_of "$1")" ]; }
-meant() { [[ " ${names[*]} " = *" $1 "* ]]; }
+meant() { [[ " ${programs[*]} " = *" $1 "* ]]; }
 
 packages() {
     local name missing as_root=()
-    mapfile -t missing < <(for name in "${names[@]}"; do "${name}_packages"; done)
+    mapfile -t missing < <(for name in "${programs[@]}"; do "${name}_packages"; done)
     [ "${#missing[@]}" -gt 0 ] || return 0
     command -v apt-get >/dev/null || die "missing: ${missing[*]}; there is no apt-get here, so install them yourself"
     if [ "$(id -u)" -ne 0 ]; then
@@ -112,7 +137,7 @@ install() {
     local name
     mkdir -p "$tools"
     packages
-    for name in "${names[@]}"; do
+    for name in "${programs[@]}"; do
         installed "$name" && continue
         (
             flock 9
@@ -153,7 +178,7 @@ choose_ports() {
     has=$(port "$name" PORT)
     if [ -n "$has" ]; then
         [ "${given:-$has}" = "$has" ] || die "the $name in $state has port $has, not $given;" \
-            "to have a new one, without the data: \`down $name --wipe\`, then \`up\`"
+            "to have a new one, without the data: \`down $(program_of "$name") --wipe\`, then \`up\`"
         return
     fi
     if [ -n "$given" ]; then
@@ -200,7 +225,7 @@ launch() {
         taken=$(port "$name" "$key")
         # One that was killed just now may need a moment to be gone.
         [ -z "$taken" ] || within 3 silent "$taken" || die "$name cannot start: something else listens on its port $taken;" \
-            "end that, or make a new $name with another port and without the data: \`down $name --wipe\`, then \`up\`"
+            "end that, or have another port, without the data: \`down $(program_of "$name") --wipe\`, then \`up\`"
     done
     (
         for descriptor in "/proc/$BASHPID/fd/"*; do
@@ -215,15 +240,17 @@ launch() {
 
 # --- commands ----------------------------------------------------------------------------------------------------------
 
+# lock_of NAME: a file, other ones for other data.
+lock_of() { mkdir -p "$tools/locks" && echo "$tools/locks/$1-$(cksum <<<"$state" | cut -d' ' -f1)"; }
+
 # each COMMAND: for all services that are meant, at the same time, and one command at a time for each.
 each() {
     local name job jobs=() failed=0
-    mkdir -p "$tools/locks"
-    for name in "${names[@]}"; do
+    for name in "${services[@]}"; do
         (
             flock 9
             "$1" "$name"
-        ) 9>"$tools/locks/$name-$(cksum <<<"$state" | cut -d' ' -f1)" &
+        ) 9>"$(lock_of "$name")" &
         jobs+=("$!")
     done
     for job in "${jobs[@]}"; do wait "$job" || failed=1; done
@@ -231,23 +258,24 @@ each() {
 }
 
 up() {
-    local pid
-    "prepare_$1"
+    local program pid
+    program=$(program_of "$1")
+    "prepare_$program"
     if pid=$(pid_of "$1"); then
         # It may have been paused.
         kill -CONT "$pid"
     else
-        "start_$1"
+        "start_$program" "$1"
         pid=$!
     fi
     within 60 ready_or_ended "$1" "$pid" && lives "$pid" && return
     say "$1 said, at the end:"
     tail -n 20 "$state/$1/log" >&2
     ! lives "$pid" || die "$1 was not ready within 60 s; it still runs, and its log is $state/$1/log"
-    die "$1 ended by itself; its log is $state/$1/log; to have a new one without the data: \`down $1 --wipe\`, then \`up\`"
+    die "$1 ended by itself; its log is $state/$1/log; to have a new one, without the data: \`down $program --wipe\`, then \`up\`"
 }
 
-ready_or_ended() { "$1_is_ready" || ! lives "$2"; }
+ready_or_ended() { "$(program_of "$1")_is_ready" "$1" || ! lives "$2"; }
 
 down() {
     local pid
@@ -272,7 +300,7 @@ signal() {
 
 status() {
     local name pid condition remedy at code=0
-    for name in "${names[@]}"; do
+    for name in "${services[@]}"; do
         condition=running remedy=
         if ! pid=$(pid_of "$name"); then
             condition=stopped remedy="; start it: scripts/services.sh up $name"
@@ -290,12 +318,11 @@ status() {
 variable() { printf "export %s='%s'\n" "$1" "${2//\'/\'\\\'\'}"; }
 
 variables() {
-    local name has
-    for name in "${names[@]}"; do
-        has=$(port "$name" PORT)
-        [ -n "$has" ] || die "there is no $name in $state; start it: scripts/services.sh up $name"
-        "${name}_variables"
+    local name
+    for name in "${services[@]}"; do
+        [ -n "$(port "$name" PORT)" ] || die "there is no $name in $state; start it: scripts/services.sh up $name"
     done
+    for name in "${programs[@]}"; do "${name}_variables"; done
     variable SERVICES_DIR "$state"
 }
 
@@ -312,7 +339,7 @@ case "$command" in
         ;;
     env) variables ;;
     status) status ;;
-    kill) for name in "${names[@]}"; do signal "$name" KILL; done ;;
-    pause) for name in "${names[@]}"; do signal "$name" STOP; done ;;
-    resume) for name in "${names[@]}"; do signal "$name" CONT; done ;;
+    kill) for name in "${services[@]}"; do signal "$name" KILL; done ;;
+    pause) for name in "${services[@]}"; do signal "$name" STOP; done ;;
+    resume) for name in "${services[@]}"; do signal "$name" CONT; done ;;
 esac
