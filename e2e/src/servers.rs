@@ -51,7 +51,8 @@ impl Servers {
             kafka: value(&said, "KAFKA_BROKER"),
             mongodb: value(&said, "MONGODB_URI"),
             kafka_proxied: value(&said, "KAFKA_PROXIED"),
-            kafka_proxy_port: value(&said, "KAFKA_PROXY_PORT").parse().unwrap(),
+            // Of several brokers, the first one's.
+            kafka_proxy_port: first(&value(&said, "KAFKA_PROXY_PORT")).parse().unwrap(),
             own: Some(own),
         }
     }
@@ -72,6 +73,15 @@ impl Servers {
         tokio::task::spawn_blocking(move || servers.run(arguments))
             .await
             .unwrap();
+    }
+
+    /// The process of a server, if it runs.
+    pub fn pid_of(&self, server: &str) -> Option<i32> {
+        let own = self.own.as_ref().expect("only an own pair is touched");
+        let output = own.script(&["status", server], &[]);
+        let said = String::from_utf8(output.stdout).unwrap();
+        let (_, pid) = said.split_once("pid ").unwrap();
+        pid.split(',').next().unwrap().parse().ok()
     }
 
     /// `host:port` of the mongod.
@@ -117,6 +127,10 @@ impl Drop for Own {
 
 fn repository() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+fn first(list: &str) -> &str {
+    list.split(',').next().unwrap()
 }
 
 /// Of a line `export NAME='value'`.

@@ -22,7 +22,9 @@ fn config(brokers: &str) -> ClientConfig {
 pub async fn create(brokers: &str, topic: &str, partitions: i32, bytes_max: u32) {
     let admin: AdminClient<DefaultClientContext> = config(brokers).create().unwrap();
     let bytes_max = bytes_max.to_string();
-    let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1))
+    // As many copies as there are brokers.
+    let copies = i32::try_from(brokers.split(',').count()).unwrap();
+    let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(copies))
         .set("max.message.bytes", &bytes_max)
         .set("retention.ms", "-1");
     let options = AdminOptions::new().operation_timeout(Some(PATIENCE));

@@ -11,6 +11,7 @@
     reason = "a test stops at the first surprise, and shows what it found"
 )]
 
+mod arguments;
 mod report;
 mod rows;
 mod suite;
@@ -18,29 +19,9 @@ mod suite;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use arguments::Arguments;
+use clap::Parser as _;
 use testkit::random::Random;
-
-/// Injects faults into real processes and checks that a purchase answered with 201 is in the list exactly once
-#[derive(Debug, Parser)]
-#[command(name = "faults")]
-struct Arguments {
-    /// Only this row; repeatable
-    #[arg(long = "row", value_name = "NUMBER")]
-    rows: Vec<u8>,
-    /// Repeats the random choices of a run
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Also what takes too long for every change
-    #[arg(long)]
-    nightly: bool,
-    /// How long the soak of row 37 goes on
-    #[arg(long, value_name = "MINUTES", default_value_t = 60)]
-    soak: u64,
-    /// Lists the rows and ends
-    #[arg(long)]
-    list: bool,
-}
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

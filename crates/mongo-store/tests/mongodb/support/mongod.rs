@@ -55,7 +55,10 @@ impl Mongod {
             let hello = admin.run_command(doc! { "hello": 1 }).await.ok()?;
             if self.replicated && !hello.contains_key("setName") {
                 let member = doc! { "_id": 0, "host": format!("127.0.0.1:{}", self.port) };
-                let set = doc! { "_id": "rs0", "members": [member] };
+                // A majority alone is no journal here, so that it is our own `j: true` that is tested.
+                let set = doc! {
+                    "_id": "rs0", "members": [member], "writeConcernMajorityJournalDefault": false,
+                };
                 let _ = admin.run_command(doc! { "replSetInitiate": set }).await;
             }
             hello.get_bool("isWritablePrimary").ok()?.then_some(())

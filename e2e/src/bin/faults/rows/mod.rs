@@ -3,6 +3,7 @@
 mod clients;
 mod cluster;
 mod crowd;
+mod full;
 mod log;
 mod soak;
 mod store;
@@ -159,6 +160,7 @@ pub(crate) const ALL: &[Row] = &[
         cluster::brokers_killed,
         nightly
     ),
+    row!(Log, [39], "disks that are full", full::disks, nightly),
     row!(
         Log,
         [37],

@@ -23,7 +23,7 @@ const LONG_AWAY: Duration = Duration::from_secs(180);
 const KILLS: usize = 4;
 
 /// Answers of storer that promise nothing; batches that consumer has to try again.
-async fn refused(traffic: &Traffic) -> u64 {
+pub(super) async fn refused(traffic: &Traffic) -> u64 {
     match traffic.road {
         Road::Source => {
             let storer = &traffic.stack.delivery[1];
