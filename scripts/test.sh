@@ -14,15 +14,17 @@ Needs Rust and a C compiler. Installs what else it needs: by apt-get what is mis
 sudo unless root); cargo-deny, Kafka, MongoDB and Toxiproxy into .tools. Kafka and MongoDB run on free ports of 127.0.0.1
 and end with the run.
 
-  --nightly    also what takes too long for every change (nothing yet)
+  --nightly    also what takes too long for every change: the fault suite's longer rows, with a soak of an hour, and the
+               proof that the suite notices when the promise is broken
 END
 }
 
 cargo_deny=0.20.2
 
+nightly=
 case "${1:-}" in
     "") ;;
-    --nightly) echo "test: there is no nightly work yet; running everything else" ;;
+    --nightly) nightly=--nightly ;;
     -h | --help) usage && exit 0 ;;
     *) usage >&2 && exit 64 ;;
 esac
@@ -168,6 +170,9 @@ tests() {
         END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped }' "$scratch/tests"
 }
 
+# shellcheck disable=SC2086 # nothing, or one option
+faults() { bash scripts/faults.sh --no-build $nightly; }
+
 # within SECONDS COMMAND...: waits until the command succeeds.
 within() {
     local deadline=$((SECONDS + $1))
@@ -252,6 +257,8 @@ phase architecture architecture
 phase build cargo test --workspace --release --locked --no-run
 phase services services
 phase tests tests
+phase faults faults
+[ -z "$nightly" ] || phase "proof of the faults" bash scripts/faults.sh --prove-it-can-fail
 # The tests' own dependencies switch features on in shared crates, so what `cargo run --release` starts is another build.
 phase product cargo build --release --locked
 phase smoke smoke
