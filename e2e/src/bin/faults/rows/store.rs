@@ -119,12 +119,12 @@ pub(crate) async fn killed(mut case: Case) -> Vec<Report> {
 }
 
 pub(crate) async fn away(case: Case) -> Vec<Report> {
-    away_for(case, AWAY).await.0
+    away_for(case, AWAY, ["pause", "resume"]).await.0
 }
 
 /// The same for three minutes, in which no program may grow.
 pub(crate) async fn long_away(case: Case) -> Vec<Report> {
-    let (mut reports, memory) = away_for(case, LONG_AWAY).await;
+    let (mut reports, memory) = away_for(case, LONG_AWAY, ["kill", "up"]).await;
     let mut report = Report::new(43, "memory").evidence("samples", memory[0].1.len() as u64);
     for (program, samples) in memory {
         let most = |samples: &[u64]| samples.iter().max().copied().unwrap_or(0);
@@ -164,9 +164,14 @@ async fn watch(time: Duration, traffics: [&Traffic; 2]) -> Memory {
     memory
 }
 
-async fn away_for(case: Case, time: Duration) -> (Vec<Report>, Memory) {
+/// The store is taken away by one command of `scripts/services.sh` and given back by another.
+async fn away_for(
+    case: Case,
+    time: Duration,
+    [take, give]: [&'static str; 2],
+) -> (Vec<Report>, Memory) {
     let servers = case.servers;
-    // The store stands still, so that a write takes longer than a member may be silent; and nothing is where dead letters go.
+    // A write takes longer than a member may be silent, and nothing is where dead letters go.
     let source = Traffic::start_with(
         Scene::on(servers.clone()).await,
         Road::Source,
@@ -177,7 +182,13 @@ async fn away_for(case: Case, time: Duration) -> (Vec<Report>, Memory) {
     topics::delete(&servers.kafka, &consumer.dead_letters).await;
     let consumer = Traffic::start(consumer, Road::Consumer).await;
     sleep(Duration::from_secs(1)).await;
-    servers.run_async(&["pause", "mongod"]).await;
+    let run = async |command: &'static str| {
+        let servers = servers.clone();
+        tokio::task::spawn_blocking(move || servers.run(&[command, "mongod"]))
+            .await
+            .unwrap();
+    };
+    run(take).await;
     let gone = Instant::now();
     let memory = watch(time, [&source, &consumer]).await;
     let paused = consumer.stack.delivery[0].metric("delivery_paused").await;
@@ -185,7 +196,7 @@ async fn away_for(case: Case, time: Duration) -> (Vec<Report>, Memory) {
         .metric("delivery_waits_for_store")
         .await;
     let refusals = refused(&source).await;
-    servers.run_async(&["resume", "mongod"]).await;
+    run(give).await;
     let took = gone.elapsed();
     let mut reports = Vec::new();
     let lost = source.stack.delivery[0]
