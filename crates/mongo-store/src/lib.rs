@@ -4,7 +4,8 @@
 //! with a majority. The rest of an answer is an error that says whether trying again can help.
 //!
 //! In reading order: where MongoDB is ([`MongoConfig`]), how it is called (`calls`), a purchase as a document (`fields`,
-//! `document`, `decimal`), writing (`writer`, `batch`, `earlier`), reading (`reader`, `page`) and the indexes. It does not
+//! `document`, `decimal`), writing (`writer`, `batch`, `earlier`), comparing
+//! (`lookup`), reading (`reader`, `page`) and the indexes. It does not
 //! group writes: whoever has many at once hands them over as one batch.
 
 mod config;
@@ -24,6 +25,8 @@ mod batch;
 mod earlier;
 
 mod writer;
+
+mod lookup;
 
 mod page;
 

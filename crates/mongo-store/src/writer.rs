@@ -139,7 +139,7 @@ async fn insert_message(
 }
 
 /// What stands under these ids with a majority: the server's word that an id is taken says nothing of how durably.
-async fn read_stored(
+pub(crate) async fn read_stored(
     purchases: &Collection<RawDocumentBuf>,
     ids: Vec<PurchaseId>,
 ) -> Result<HashMap<PurchaseId, Result<Purchase, MongoError>>, MongoError> {

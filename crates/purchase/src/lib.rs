@@ -33,8 +33,8 @@ mod stamp;
 
 pub use id::{IdempotencyKey, PurchaseId};
 pub use port::{
-    AppendError, Entry, EventLog, Origin, Owner, PortError, PurchaseReader, PurchaseWriter,
-    Recorded,
+    AppendError, Entry, EventLog, Origin, Owner, PortError, PurchaseLookup, PurchaseReader,
+    PurchaseWriter, Recorded, Standing,
 };
 pub use price::Price;
 pub use purchase::{Cursor, NewPurchase, Purchase, PurchaseEvent};

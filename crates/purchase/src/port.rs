@@ -101,6 +101,24 @@ pub trait PurchaseWriter: Send + Sync {
     async fn record_all(&self, batch: Vec<Entry>) -> Vec<Result<Recorded, PortError>>;
 }
 
+/// What a store holds of a purchase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Absent,
+    /// It is stored: recording it would be a duplicate.
+    Same,
+    /// Its id is taken by other content: recording it would be a conflict.
+    Other,
+}
+
+/// Where redrive learns what recording would come to, without recording.
+#[async_trait]
+pub trait PurchaseLookup: Send + Sync {
+    /// What stands of each purchase of a batch, in the order of the batch, compared as [`PurchaseWriter::record_all`] compares.
+    /// Only what is durable stands.
+    async fn look_up(&self, batch: Vec<Entry>) -> Result<Vec<Standing>, PortError>;
+}
+
 /// Whose purchases a list holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {

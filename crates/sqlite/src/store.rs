@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use purchase::{
-    Cursor, Entry, Item, Owner, PortError, Price, Purchase, PurchaseId, PurchaseReader,
-    PurchaseWriter, Recorded, Timestamp, UserId, Username,
+    Cursor, Entry, Item, Owner, PortError, Price, Purchase, PurchaseId, PurchaseLookup,
+    PurchaseReader, PurchaseWriter, Recorded, Standing, Timestamp, UserId, Username,
 };
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::{Sqlite, schema};
 
@@ -63,6 +63,27 @@ fn record(connection: &Connection, purchase: &Purchase) -> rusqlite::Result<Reco
     } else {
         Recorded::Conflict
     })
+}
+
+#[async_trait]
+impl PurchaseLookup for SqliteStore {
+    async fn look_up(&self, batch: Vec<Entry>) -> Result<Vec<Standing>, PortError> {
+        let select = move |connection: &Connection| {
+            let mut stored = connection
+                .prepare_cached(&format!("SELECT {COLUMNS} FROM purchases WHERE id = ?1"))?;
+            let mut standing = |Entry { purchase, .. }: &Entry| {
+                let id = purchase.id.to_string();
+                let stored = stored.query_row([id], read_purchase).optional()?;
+                Ok(match stored {
+                    None => Standing::Absent,
+                    Some(stored) if stored.same_content(purchase) => Standing::Same,
+                    Some(_) => Standing::Other,
+                })
+            };
+            batch.iter().map(&mut standing).collect()
+        };
+        self.0.readers.read(select).await
+    }
 }
 
 #[async_trait]

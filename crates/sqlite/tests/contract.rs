@@ -47,6 +47,13 @@ async fn sqlite_is_a_purchase_writer() {
 }
 
 #[tokio::test]
+async fn sqlite_is_a_purchase_lookup() {
+    let file = SqliteFile::open();
+    let store = file.sqlite.store();
+    contract::lookup::run(&store, &store).await;
+}
+
+#[tokio::test]
 async fn sqlite_is_a_purchase_reader() {
     let file = SqliteFile::open();
     let store = file.sqlite.store();

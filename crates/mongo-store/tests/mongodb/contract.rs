@@ -13,6 +13,16 @@ async fn mongodb_is_a_purchase_writer() {
 }
 
 #[tokio::test]
+async fn mongodb_is_a_purchase_lookup() {
+    let indexed = Store::open(&services::mongodb()).await;
+    let plain = Store::without_indexes(&services::mongodb()).await;
+    for test in [indexed, plain] {
+        contract::lookup::run(&test.store, &test.store).await;
+        test.drop().await;
+    }
+}
+
+#[tokio::test]
 async fn mongodb_is_a_purchase_reader() {
     let test = Store::open(&services::mongodb()).await;
     contract::reader::run(&test.store, &test.store).await;
@@ -32,5 +42,6 @@ async fn a_server_on_its_own_is_a_store_too() {
     mongod.up().await;
     let test = Store::open(&mongod.uri()).await;
     contract::writer::run(&test.store, &test.store).await;
+    contract::lookup::run(&test.store, &test.store).await;
     contract::reader::run(&test.store, &test.store).await;
 }

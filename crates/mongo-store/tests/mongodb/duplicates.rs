@@ -2,7 +2,9 @@
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, doc};
-use purchase::{Item, Price, Purchase, PurchaseReader, PurchaseWriter, Recorded};
+use purchase::{
+    Item, Price, Purchase, PurchaseLookup, PurchaseReader, PurchaseWriter, Recorded, Standing,
+};
 use testkit::sample::{self, NOON_MS};
 use testkit::services;
 
@@ -66,6 +68,25 @@ async fn a_raw_record_that_an_earlier_service_stored_is_a_duplicate() {
     }
     indexed.drop().await;
     plain.drop().await;
+}
+
+/// Redrive asks before it writes. What it writes of a raw record must stay one: as an event of ours it would be bought twice.
+#[tokio::test]
+async fn what_an_earlier_service_stored_stands_for_its_raw_record_and_for_no_event() {
+    let test = Store::open(&services::mongodb()).await;
+    let known = priced("ada", "0.1");
+    let document = earlier("ada", NOON_MS, Bson::Double(0.1));
+    test.purchases.insert_one(document).await.unwrap();
+    let batch = vec![
+        known.clone().into(),
+        raw(known.clone()),
+        raw(priced("ada", "0.2")),
+        raw(sample::at("ada", NOON_MS + 1)),
+    ];
+    let standings = test.store.look_up(batch).await.unwrap();
+    let absent = Standing::Absent;
+    assert_eq!(standings, [absent, Standing::Same, absent, absent]);
+    test.drop().await;
 }
 
 #[tokio::test]
@@ -210,8 +231,10 @@ async fn a_document_that_was_made_unreadable_is_a_conflict_and_stops_nobody() {
     let damage = doc! { "$set": { "price": "abc" } };
     test.purchases.update_one(id, damage).await.unwrap();
     assert_eq!(
-        record(&test, &[damaged, other]).await,
+        record(&test, &[damaged.clone(), other]).await,
         [Recorded::Conflict, Recorded::Stored]
     );
+    let standing = test.store.look_up(vec![damaged.into()]).await.unwrap();
+    assert_eq!(standing, [Standing::Other]);
     test.drop().await;
 }
