@@ -146,14 +146,22 @@ pub fn decode(event: &Event) -> Result<Entry, Rejection> {
     }
 }
 
+/// The id of the purchase that an event is about. It depends on the attributes alone, so an event has it, and keeps it, whether or
+/// not anybody can read its data.
+pub fn identity(event: &Event) -> Result<PurchaseId, Rejection> {
+    if event.ty() == RAW_TYPE {
+        return Ok(RawRecord::around(event)?.id());
+    }
+    if event.source() == SOURCE {
+        return PurchaseId::parse_uuid(event.id())
+            .map_err(|error| Rejection::invalid(format!("id {error}")));
+    }
+    Ok(PurchaseId::foreign_event(event.source(), event.id()))
+}
+
 fn decode_purchase_event(event: &Event) -> Result<Purchase, Rejection> {
     let new = request::from_json(data(event)?, Timestamps::Sender).map_err(rejected)?;
-    let id = if event.source() == SOURCE {
-        PurchaseId::parse_uuid(event.id())
-            .map_err(|error| Rejection::invalid(format!("id {error}")))?
-    } else {
-        PurchaseId::foreign_event(event.source(), event.id())
-    };
+    let id = identity(event)?;
     let timestamp = match new.timestamp {
         Some(timestamp) => timestamp,
         None => event_time(event)

@@ -5,7 +5,7 @@
 
 use cloudevents::{AttributesReader, Event};
 
-use super::{Rejection, data, event_time};
+use super::{Rejection, bytes, data, event_time};
 use crate::fields::{Fields, Given};
 use crate::id::PurchaseId;
 use crate::port::{Entry, Origin};
@@ -30,6 +30,13 @@ pub struct RawRecord<'a> {
 impl<'a> RawRecord<'a> {
     /// Unwraps what the KafkaSource wrapped: source `…#TOPIC`, id `partition:P/offset:O`, time of the record, its bytes.
     pub(super) fn from_event(event: &'a Event) -> Result<Self, Rejection> {
+        let record = Self::around(event)?;
+        data(event)?;
+        Ok(record)
+    }
+
+    /// The same, also without any bytes.
+    pub(super) fn around(event: &'a Event) -> Result<Self, Rejection> {
         let topic = event
             .source()
             .split_once('#')
@@ -49,8 +56,13 @@ impl<'a> RawRecord<'a> {
             partition,
             offset,
             recorded_at,
-            value: data(event)?,
+            value: bytes(event),
         })
+    }
+
+    /// What the place makes the purchase's id.
+    pub(super) fn id(&self) -> PurchaseId {
+        PurchaseId::raw_record(self.topic, self.partition, self.offset, self.recorded_at)
     }
 
     /// The purchase in the record, or why there is none.
@@ -63,7 +75,7 @@ impl<'a> RawRecord<'a> {
             _ => self.recorded_at,
         };
         let purchase = Purchase {
-            id: PurchaseId::raw_record(self.topic, self.partition, self.offset, self.recorded_at),
+            id: self.id(),
             username: required("username", fields.username, Username::recorded)?,
             userid: required("userid", fields.userid, UserId::recorded)?,
             item: text(fields.item).and_then(|text| Item::recorded(text).ok()),
