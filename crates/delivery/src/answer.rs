@@ -4,6 +4,8 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use purchase::event::Reason;
 
+use crate::verdict::Verdict;
+
 /// The header in which a sink says why it refuses; the KafkaSource copies `Kne-…` headers into the dead letter.
 pub const REASON_HEADER: &str = "kne-reason";
 
@@ -37,23 +39,33 @@ impl Answer {
         }
     }
 
-    /// Why the sink refused: what it says, or what its status says when it does not.
     pub(crate) fn reason(&self) -> Reason {
         let said = self
             .kne
             .iter()
             .filter(|(name, _)| REASON_HEADER.strip_prefix(KNE_PREFIX) == Some(name.as_str()))
             .find_map(|(_, value)| Reason::from_text(value));
-        said.unwrap_or(match self.status {
-            StatusCode::PAYLOAD_TOO_LARGE => Reason::TooLarge,
-            StatusCode::BAD_REQUEST | StatusCode::UNSUPPORTED_MEDIA_TYPE => Reason::Malformed,
-            _ => Reason::Invalid,
-        })
+        reason_of(self.status, said)
     }
 
     /// For people: the status and the beginning of the body.
     pub(crate) fn text(&self) -> String {
         format!("{}: {}", self.status, String::from_utf8_lossy(&self.body))
+    }
+}
+
+/// Why an event died whose last answer had this status: for a refusal what the sink said, or what the status says when it said
+/// nothing; an answer that may pass is none, so the retries were used up.
+#[must_use]
+pub fn reason_of(status: StatusCode, said: Option<Reason>) -> Reason {
+    match (Verdict::of(status), said) {
+        (Verdict::Refused, Some(said)) => said,
+        (Verdict::Refused, None) => match status {
+            StatusCode::PAYLOAD_TOO_LARGE => Reason::TooLarge,
+            StatusCode::BAD_REQUEST | StatusCode::UNSUPPORTED_MEDIA_TYPE => Reason::Malformed,
+            _ => Reason::Invalid,
+        },
+        (Verdict::Retry | Verdict::Delivered, _) => Reason::RetriesExhausted,
     }
 }
 

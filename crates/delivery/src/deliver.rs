@@ -45,8 +45,8 @@ impl Dead {
     #[must_use]
     pub fn reason(&self) -> Reason {
         match &self.last {
-            Ok(answer) if Verdict::of(answer.status) == Verdict::Refused => answer.reason(),
-            Ok(_) | Err(_) => Reason::RetriesExhausted,
+            Ok(answer) => answer.reason(),
+            Err(_) => Reason::RetriesExhausted,
         }
     }
 

@@ -14,7 +14,7 @@ mod recorder;
 mod settle;
 mod verdict;
 
-pub use answer::{ANSWER_BYTES_MAX, Answer, REASON_HEADER};
+pub use answer::{ANSWER_BYTES_MAX, Answer, REASON_HEADER, reason_of};
 pub use backoff::{Backoff, Policy};
 pub use deliver::{Dead, Outcome, Sink, SinkError, deliver};
 pub use progress::Progress;
