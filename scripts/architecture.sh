@@ -84,6 +84,7 @@ dependencies() {
     rule "purchase links neither a runtime, nor a server, nor a driver" \
         "keep the domain pure: move what needs this to serve or to an adapter" \
         links purchase tokio axum rusqlite rdkafka mongodb
+    rule "redrive links no driver" "give it what it needs through its ports" links redrive rusqlite rdkafka mongodb
     rule "serve knows nothing of purchase" "move what needs both to intake or to a function" links serve purchase
     local driver adapter
     while read -r driver adapter; do
@@ -177,6 +178,7 @@ e2e = { path = "../../e2e" }'
     depend crates/purchase dependencies 'tokio.workspace = true
 axum.workspace = true
 serde_json = { workspace = true, features = ["arbitrary_precision"] }'
+    depend crates/redrive dependencies 'rusqlite.workspace = true'
     depend crates/serve dependencies 'purchase.workspace = true'
 
     mkdir -p crates/purchase/src/planted/common
@@ -236,6 +238,8 @@ storer links rdkafka:
 broken rule: purchase links neither
 purchase links tokio:
 purchase links axum:
+broken rule: redrive links no driver
+redrive links rusqlite:
 broken rule: serve knows nothing of purchase
 serve links purchase:
 broken rule: only sqlite imports rusqlite
