@@ -11,6 +11,7 @@ use purchase::{PortError, Timestamp};
 use rdkafka::message::{Header, OwnedHeaders};
 use sha2::{Digest, Sha256};
 
+use crate::burial;
 use crate::connection::Connection;
 use crate::error::{KafkaLogError, ProduceError};
 use crate::producer::{Bounds, Message, Producer};
@@ -26,7 +27,7 @@ const KEY_BYTES_MAX: usize = 1_024;
 /// A letter has the record's own key, headers and bytes, and these headers after them; of several with one name the last one
 /// counts, because what is buried may have been buried before. `dl_reason`, `dl_detail`, `dl_topic`, `dl_partition`,
 /// `dl_offset`, `dl_recorded_at` and `dl_died_at` (both RFC 3339). One that the topic refuses as too large is written without
-/// its bytes, and has `dl_sha256` (hexadecimal) and `dl_bytes` of them instead.
+/// its bytes, and has `dl_sha256` (hexadecimal) and `dl_bytes` of them instead. [`Burial`](crate::Burial) reads it back.
 #[derive(Clone)]
 pub struct DeadLetterTopic {
     producer: Producer,
@@ -127,11 +128,11 @@ impl DeadLetterTopic {
             let whole = value.replace(&[]).unwrap_or_default();
             headers = headers
                 .insert(Header {
-                    key: "dl_sha256",
+                    key: burial::SHA256,
                     value: Some(&hex(&Sha256::digest(whole))),
                 })
                 .insert(Header {
-                    key: "dl_bytes",
+                    key: burial::BYTES,
                     value: Some(&whole.len().to_string()),
                 });
         }
@@ -155,13 +156,13 @@ fn origin(
     died_at: Timestamp,
 ) -> [(&'static str, String); 7] {
     [
-        ("dl_reason", reason.to_string()),
-        ("dl_detail", printable(detail).into_owned()),
-        ("dl_topic", record.topic.to_string()),
-        ("dl_partition", record.partition.to_string()),
-        ("dl_offset", record.offset.to_string()),
-        ("dl_recorded_at", record.recorded_at.to_string()),
-        ("dl_died_at", died_at.to_string()),
+        (burial::REASON, reason.to_string()),
+        (burial::DETAIL, printable(detail).into_owned()),
+        (burial::TOPIC, record.topic.to_string()),
+        (burial::PARTITION, record.partition.to_string()),
+        (burial::OFFSET, record.offset.to_string()),
+        (burial::RECORDED_AT, record.recorded_at.to_string()),
+        (burial::DIED_AT, died_at.to_string()),
     ]
 }
 

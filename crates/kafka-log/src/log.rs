@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use purchase::{AppendError, EventLog, PortError, PurchaseEvent};
+use cloudevents::Event;
+use purchase::{AppendError, EventLog, PortError, PurchaseEvent, UserId};
 use rdkafka::message::{Header, OwnedHeaders};
 
 use crate::connection::Connection;
@@ -77,10 +78,14 @@ impl KafkaLog {
         }
     }
 
-    fn send(&self, event: &PurchaseEvent) -> Result<Receipt, ProduceError> {
-        let key = event.purchase.userid.as_str().as_bytes();
-        let event = event.to_cloudevent();
-        let headers = record::headers(&event).fold(
+    /// Appends an event as it is, whoever made it; everything else as with [`EventLog::append`].
+    pub async fn append_event(&self, userid: &UserId, event: &Event) -> Result<(), AppendError> {
+        let receipt = self.send(userid, event)?;
+        Ok(receipt.settled().await?)
+    }
+
+    fn send(&self, userid: &UserId, event: &Event) -> Result<Receipt, ProduceError> {
+        let headers = record::headers(event).fold(
             OwnedHeaders::new_with_capacity(8),
             |headers, (name, value)| {
                 headers.insert(Header {
@@ -91,9 +96,9 @@ impl KafkaLog {
         );
         self.producer.send(Message {
             topic: &self.topic,
-            key: Some(key),
+            key: Some(userid.as_str().as_bytes()),
             headers,
-            value: Some(&record::data(&event)),
+            value: Some(&record::data(event)),
         })
     }
 }
@@ -101,7 +106,7 @@ impl KafkaLog {
 #[async_trait]
 impl EventLog for KafkaLog {
     async fn append(&self, event: PurchaseEvent) -> Result<(), AppendError> {
-        let receipt = self.send(&event)?;
-        Ok(receipt.settled().await?)
+        self.append_event(&event.purchase.userid, &event.to_cloudevent())
+            .await
     }
 }

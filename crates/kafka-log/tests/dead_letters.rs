@@ -10,7 +10,7 @@ mod support;
 use std::time::Duration;
 
 use kafka_log::record::Record;
-use kafka_log::{Connection, DeadLetterTopic};
+use kafka_log::{Burial, Connection, DeadLetterTopic, Lost};
 use purchase::event::Reason;
 use purchase::{PortError, Timestamp};
 use testkit::sample::NOON_MS;
@@ -76,6 +76,14 @@ async fn a_letter_keeps_key_headers_and_bytes_and_says_where_it_came_from() {
     assert_eq!(letter.key, record.key);
     assert_eq!(letter.value, record.value);
     assert_eq!(letter.headers[..4], record.headers);
+    let burial = Burial {
+        record,
+        reason: Reason::Invalid,
+        detail: "price \\u{201c}0\\u{201d}\\r\\nis not positive".to_owned(),
+        died_at: Timestamp::from_millis(NOON_MS + 1_500).unwrap(),
+        lost: None,
+    };
+    assert_eq!(Burial::read(&letter), Some(burial));
     insta::assert_snapshot!(origin(&letter), @r"
     dl_reason: invalid
     dl_detail: price \u{201c}0\u{201d}\r\nis not positive
@@ -97,6 +105,7 @@ async fn a_record_without_key_and_value_is_buried_as_one() {
     };
     bury(&topic_of(&name), &record).await.unwrap();
     let letter = support::read_all(&name).await.pop().unwrap();
+    assert_eq!(Burial::read(&letter).unwrap().record, record);
     assert_eq!((letter.key, letter.value), (None, None));
 }
 
@@ -135,6 +144,37 @@ async fn a_letter_that_is_too_large_keeps_its_headers_and_a_hash() {
     dl_sha256: 42e8bc96b8eec8c4e5d503483ba0cb843ce95243c8ca8575ffc69cd25d12c61c
     dl_bytes: 20000
     ");
+    let burial = Burial::read(&letter).unwrap();
+    let lost = Lost {
+        sha256: "42e8bc96b8eec8c4e5d503483ba0cb843ce95243c8ca8575ffc69cd25d12c61c".to_owned(),
+        bytes: 20_000,
+    };
+    assert_eq!(burial.lost, Some(lost));
+    assert_eq!(burial.record.headers, record.headers);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_buried_twice_is_read_back_as_it_was_before_the_second_time() {
+    let name = support::topic(1).await;
+    let letters = topic_of(&name);
+    bury(&letters, &record()).await.unwrap();
+    let once = support::read_all(&name).await.pop().unwrap();
+    bury(&letters, &once).await.unwrap();
+    let twice = support::read_all(&name).await.pop().unwrap();
+    let burial = Burial::read(&twice).unwrap();
+    assert_eq!(burial.record, once);
+    assert_eq!(Burial::read(&burial.record).unwrap().record, record());
+}
+
+#[test]
+fn what_nobody_buried_is_no_burial() {
+    assert_eq!(Burial::read(&record()), None);
+    let mut forged = record();
+    for (name, value) in [("dl_reason", "invalid"), ("dl_topic", "purchases")] {
+        let value = Some(value.as_bytes().to_vec());
+        forged.headers.push((name.to_owned(), value));
+    }
+    assert_eq!(Burial::read(&forged), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -44,7 +44,14 @@ pub struct Delivery {
 #[async_trait]
 impl EventLog for SqliteLog {
     async fn append(&self, event: PurchaseEvent) -> Result<(), AppendError> {
-        let json = structured::write(&event.to_cloudevent());
+        self.append_json(structured::write(&event.to_cloudevent()))
+            .await
+    }
+}
+
+impl SqliteLog {
+    /// Appends an event in the JSON format of CloudEvents, whoever made it; everything else as with [`EventLog::append`].
+    pub async fn append_json(&self, json: String) -> Result<(), AppendError> {
         let insert = move |connection: &Connection| {
             connection
                 .prepare_cached("INSERT INTO log (event) VALUES (?1)")?
@@ -53,9 +60,7 @@ impl EventLog for SqliteLog {
         };
         Ok(self.0.writer.write(Some(&self.0.appended), insert).await?)
     }
-}
 
-impl SqliteLog {
     /// The oldest `limit` events behind `position`; 0 is the beginning.
     pub async fn read(&self, position: i64, limit: usize) -> Result<Vec<LoggedEvent>, PortError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);

@@ -9,7 +9,7 @@ use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers, Message};
 
 use crate::record::Record;
 
-pub(super) fn record(message: &BorrowedMessage<'_>, topic: &Arc<str>) -> Record {
+pub(crate) fn record(message: &BorrowedMessage<'_>, topic: &Arc<str>) -> Record {
     let own = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
     Record {
         topic: Arc::clone(topic),

@@ -15,7 +15,7 @@
 mod buffer;
 mod commit;
 mod context;
-mod message;
+pub(crate) mod message;
 mod poller;
 mod positions;
 mod settings;
