@@ -6,13 +6,17 @@
 //! It decides nothing by itself: `storer`, `query` and `delivery` hold the rules, so that a purchase is the same purchase on
 //! either road.
 
+mod arguments;
 pub mod config;
 
 mod counters;
 mod reading;
+mod redriving;
 mod watchdog;
 mod wiring;
 
+pub use arguments::{Arguments, Command};
+pub use redriving::redrive;
 pub use wiring::start;
 
 use axum::Router;

@@ -2,8 +2,20 @@
 
 use std::process::ExitCode;
 
+use clap::Parser as _;
 use consumer::config::Config;
+use consumer::{Arguments, Command};
 
 fn main() -> ExitCode {
-    serve::main("consumer", Config::read, consumer::start)
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return redrive::answer_usage(&error),
+    };
+    match arguments.command {
+        None => serve::main("consumer", Config::read, consumer::start),
+        Some(Command::Redrive(args)) => {
+            let run = async |config| consumer::redrive(config, args).await;
+            serve::boot("consumer redrive", Config::read, run)
+        }
+    }
 }

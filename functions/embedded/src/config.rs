@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use serve::{Env, HttpConfig};
 
 const PAGE_PORT: u16 = 8_080;
@@ -15,7 +15,7 @@ const MAX_IN_FLIGHT: usize = 2_048;
 #[command(name = "user-buy-list", version, about)]
 pub struct Arguments {
     /// Folder that keeps everything that was bought; made if it is not there
-    #[arg(long, value_name = "DIR", default_value = "data")]
+    #[arg(long, value_name = "DIR", default_value = "data", global = true)]
     pub data_dir: PathBuf,
     /// Port of the page and the public routes [default: PORT, or 8080]; 0 takes a free one
     #[arg(long, value_name = "PORT")]
@@ -29,6 +29,15 @@ pub struct Arguments {
     /// Port of the query function, likewise
     #[arg(long, value_name = "PORT", default_value_t = 3_002)]
     pub query_port: u16,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What else it can do than run.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Lists, shows and replays what could not be stored, also while another process runs on the same folder
+    Redrive(redrive::Args),
 }
 
 /// Everything that was chosen.

@@ -71,8 +71,13 @@ impl DataDir {
     }
 
     pub(crate) fn database(&self) -> PathBuf {
-        self.path.join("user-buy-list.sqlite")
+        database_in(&self.path)
     }
+}
+
+/// Whether or not it is there, and whoever holds the lock.
+pub(crate) fn database_in(path: &Path) -> PathBuf {
+    path.join("user-buy-list.sqlite")
 }
 
 /// Makes the folder itself survive a power cut: its name is in its parent.

@@ -13,9 +13,11 @@ mod greeting;
 mod listeners;
 mod pump;
 mod ready;
+mod redriving;
 mod router_sink;
 mod servers;
 mod wiring;
 
-pub use config::{Arguments, Config};
+pub use config::{Arguments, Command, Config};
+pub use redriving::{RedriveFailed, redrive};
 pub use wiring::{Embedded, EmbeddedError};

@@ -4,11 +4,20 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use embedded::{Arguments, Config, Embedded, EmbeddedError};
+use embedded::{Arguments, Command, Config, Embedded, EmbeddedError};
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    serve::boot("user-buy-list", |env| Config::read(env, arguments), run)
+    let mut arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return redrive::answer_usage(&error),
+    };
+    match arguments.command.take() {
+        None => serve::boot("user-buy-list", |env| Config::read(env, arguments), run),
+        Some(Command::Redrive(args)) => {
+            let run = async |()| embedded::redrive(&arguments.data_dir, args).await;
+            serve::boot("user-buy-list redrive", |_| (), run)
+        }
+    }
 }
 
 async fn run(config: Config) -> Result<(), EmbeddedError> {
