@@ -1,12 +1,13 @@
 //! A deployment: the functions together, by one road or both.
 
+use std::process::Command;
 use std::sync::Arc;
 
 use mongodb::bson::Document;
 use mongodb::{Client, Collection};
 use testkit::{eventually, sample};
 
-use crate::{Program, Servers, topics};
+use crate::{Program, Servers, path_of, topics};
 
 /// How purchases get from Kafka to MongoDB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +95,14 @@ impl Scene {
     pub async fn consumer(&self) -> Program {
         let env = self.kafka().into_iter().chain(self.mongodb()).collect();
         Program::start("consumer", env).await
+    }
+
+    /// `consumer redrive` with these words, as somebody at a terminal runs it.
+    pub fn redrive(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(path_of("consumer"));
+        command.arg("redrive").args(words).env_clear();
+        command.envs(self.kafka().into_iter().chain(self.mongodb()));
+        command
     }
 
     /// With the delivery that the manifests set, linear from 0.1 s for a day, unless a test sets another.

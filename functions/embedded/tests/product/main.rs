@@ -10,3 +10,4 @@ mod kills;
 mod lifecycle;
 mod path;
 mod product;
+mod redrive;
