@@ -2,13 +2,15 @@
 //!
 //! [`deliver`] brings one event to a sink by the rules of the Knative KafkaSource: what is retried, how long, and what becomes
 //! a dead letter. [`Recorder`] sits behind the sink and turns many deliveries at once into few writes. [`Settler`] takes
-//! batches straight from a log, where there is no sink in between.
+//! batches straight from a log, where there is no sink in between. [`Positions`] says on either road how far a log has been
+//! dealt with.
 //!
 //! Invariant: an event is settled only by a sink's success or by a verdict that no repetition can change.
 
 mod answer;
 mod backoff;
 mod deliver;
+mod positions;
 mod progress;
 mod recorder;
 mod settle;
@@ -17,6 +19,7 @@ mod verdict;
 pub use answer::{ANSWER_BYTES_MAX, Answer, REASON_HEADER, reason_of};
 pub use backoff::{Backoff, Policy};
 pub use deliver::{Dead, Outcome, Sink, SinkError, deliver};
+pub use positions::{Positions, Step};
 pub use progress::Progress;
 pub use recorder::{RecordError, Recorder, RecorderOptions};
 pub use settle::{Arrival, DeadLetters, Pace, Settler};

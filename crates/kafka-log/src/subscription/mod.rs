@@ -2,8 +2,9 @@
 //! everything before it is done.
 //!
 //! A thread of its own polls for ever ([`poller`]), so that the member stays in its group however long nobody takes records;
-//! when the [`buffer`] stays full it pauses fetching. [`positions`] decides what may be committed. A rebalance takes back the
-//! partitions after a short wait for what is in flight, commits, and drops what was not handed out yet.
+//! when the [`buffer`] stays full it pauses fetching. [`Positions`](delivery::Positions) decide what may be committed. A
+//! rebalance takes back the partitions after a short wait for what is in flight, commits, and drops what was not handed out
+//! yet.
 //!
 //! Invariant: no record is skipped. Whatever is unsure is delivered again, at the latest to the next member: a commit that
 //! failed, a record in flight when its partition was taken away, a topic that was made anew under the same name.
@@ -17,7 +18,6 @@ mod commit;
 mod context;
 pub(crate) mod message;
 mod poller;
-mod positions;
 mod settings;
 mod shared;
 mod topic_id;

@@ -23,7 +23,7 @@ pub(super) fn consumer_config(
     let mut config = connection.client_config();
     config
         .set("group.id", &options.group)
-        // Positions are ours: `positions` says when one may be committed.
+        // Positions are ours: `delivery::Positions` says when one may be committed.
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "earliest")

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use delivery::{Positions, Step};
 use tokio::sync::{Notify, watch};
 
 use super::buffer::Buffer;
-use super::positions::{Positions, Step};
 use super::{Delivery, Place, SubscriptionError, SubscriptionOptions};
 use crate::record::Record;
 

@@ -9,7 +9,7 @@ use purchase::Timestamp;
 
 /// The positions of one member in one topic.
 #[derive(Debug, Default)]
-pub(super) struct Positions {
+pub struct Positions {
     partitions: BTreeMap<i32, Partition>,
 }
 
@@ -28,7 +28,7 @@ struct Partition {
 
 /// How a record follows the one before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub enum Step {
     /// It is taken, and belongs to this assignment.
     Taken { assignment: u64 },
     /// Its partition is not assigned: whoever has it now gets the record.
@@ -39,7 +39,7 @@ pub(super) enum Step {
 
 impl Positions {
     /// A partition is this member's from now on, with nothing known of it. The number of the assignment is a new one.
-    pub(super) fn assign(&mut self, partition: i32, assignment: u64) {
+    pub fn assign(&mut self, partition: i32, assignment: u64) {
         let assigned = Partition {
             assignment,
             ..Partition::default()
@@ -48,20 +48,22 @@ impl Positions {
     }
 
     /// A partition is somebody else's: what is still in flight will be delivered to them again.
-    pub(super) fn revoke(&mut self, partition: i32) {
+    pub fn revoke(&mut self, partition: i32) {
         self.partitions.remove(&partition);
     }
 
-    pub(super) fn revoke_all(&mut self) {
+    /// All partitions are somebody else's.
+    pub fn revoke_all(&mut self) {
         self.partitions.clear();
     }
 
-    pub(super) fn assigned(&self) -> impl Iterator<Item = i32> {
+    /// The partitions of this member, in ascending order.
+    pub fn assigned(&self) -> impl Iterator<Item = i32> {
         self.partitions.keys().copied()
     }
 
     /// A record came from the broker. Offsets may leave gaps: compaction and transactions do.
-    pub(super) fn take(&mut self, partition: i32, offset: i64, recorded_at: Timestamp) -> Step {
+    pub fn take(&mut self, partition: i32, offset: i64, recorded_at: Timestamp) -> Step {
         let Some(partition) = self.partitions.get_mut(&partition) else {
             return Step::Foreign;
         };
@@ -78,7 +80,7 @@ impl Positions {
     }
 
     /// A record that was taken is in the hands of the caller.
-    pub(super) fn hand_out(&mut self, partition: i32, assignment: u64) {
+    pub fn hand_out(&mut self, partition: i32, assignment: u64) {
         if let Some(partition) = self.current(partition, assignment) {
             partition.in_flight += 1;
         }
@@ -86,7 +88,7 @@ impl Positions {
 
     /// The effect of a record that was handed out is durable. What an older assignment handed out changes nothing, nor does
     /// saying it twice.
-    pub(super) fn done(&mut self, partition: i32, assignment: u64, offset: i64) {
+    pub fn done(&mut self, partition: i32, assignment: u64, offset: i64) {
         if let Some(partition) = self.current(partition, assignment)
             && partition.undone.remove(&offset).is_some()
         {
@@ -96,7 +98,8 @@ impl Positions {
 
     /// Positions that may be committed and are not kept yet. The first one of an assignment is where it began, so that the
     /// brokers keep a position from then on, and [`Self::kept`] notices when they lose it.
-    pub(super) fn committable(&self) -> Vec<(i32, i64)> {
+    #[must_use]
+    pub fn committable(&self) -> Vec<(i32, i64)> {
         self.partitions
             .iter()
             .filter_map(|(partition, state)| {
@@ -108,7 +111,7 @@ impl Positions {
 
     /// The brokers say what they keep for this partition. Answers false when they kept a position earlier in this assignment
     /// and keep none now: a topic that is deleted takes its positions along.
-    pub(super) fn kept(&mut self, partition: i32, position: Option<i64>) -> bool {
+    pub fn kept(&mut self, partition: i32, position: Option<i64>) -> bool {
         let Some(partition) = self.partitions.get_mut(&partition) else {
             return true;
         };
@@ -120,24 +123,29 @@ impl Positions {
     }
 
     /// The position that the brokers said they keep for this partition.
-    pub(super) fn kept_of(&self, partition: i32) -> Option<i64> {
+    #[must_use]
+    pub fn kept_of(&self, partition: i32) -> Option<i64> {
         self.partitions.get(&partition)?.kept
     }
 
     /// How many records of these partitions were handed out and are not done.
-    pub(super) fn in_flight_of(&self, partitions: &[i32]) -> usize {
+    #[must_use]
+    pub fn in_flight_of(&self, partitions: &[i32]) -> usize {
         let states = partitions
             .iter()
             .filter_map(|partition| self.partitions.get(partition));
         states.map(|state| state.in_flight).sum()
     }
 
-    pub(super) fn in_flight(&self) -> usize {
+    /// How many records were handed out and are not done.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
         self.partitions.values().map(|state| state.in_flight).sum()
     }
 
     /// When the record came into the log that holds up a position longest.
-    pub(super) fn oldest(&self) -> Option<Timestamp> {
+    #[must_use]
+    pub fn oldest(&self) -> Option<Timestamp> {
         let heads = self.partitions.values();
         heads
             .filter_map(|state| state.undone.values().next())
@@ -145,7 +153,9 @@ impl Positions {
             .copied()
     }
 
-    pub(super) fn is_current(&self, partition: i32, assignment: u64) -> bool {
+    /// Whether this is the assignment with which this member has the partition now.
+    #[must_use]
+    pub fn is_current(&self, partition: i32, assignment: u64) -> bool {
         let state = self.partitions.get(&partition);
         state.is_some_and(|state| state.assignment == assignment)
     }
