@@ -1,9 +1,9 @@
-//! From Kafka to the store: take a batch, settle it, say so, take the next.
+//! From Kafka to the store: what the workers read from, and what they read in it.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use delivery::{Arrival, DeadLetters, Settler};
+use delivery::{Arrival, DeadLetters, Settler, work};
 use futures_util::future::select_all;
 use kafka_log::record;
 use kafka_log::{DeadLetterTopic, Delivery, Subscription, SubscriptionError};
@@ -40,7 +40,10 @@ impl Reading {
     #[must_use]
     pub(crate) fn start(subscription: &Subscription, settler: Settler<Delivery>) -> Self {
         let settler = Arc::new(settler);
-        let worker = |_| tokio::spawn(work(subscription.clone(), Arc::clone(&settler)));
+        let worker = |_| {
+            let (subscription, settler) = (subscription.clone(), Arc::clone(&settler));
+            tokio::spawn(async move { work(&subscription, BATCH, arrival, &settler).await })
+        };
         Self {
             workers: (0..WORKERS).map(worker).collect(),
             subscription: subscription.clone(),
@@ -53,19 +56,6 @@ impl Reading {
             biased;
             error = self.subscription.failed() => error.into(),
             (ended, ..) = select_all(self.workers) => ReadingError::Worker(ended),
-        }
-    }
-}
-
-async fn work(subscription: Subscription, settler: Arc<Settler<Delivery>>) {
-    loop {
-        let deliveries = subscription.next(BATCH).await;
-        if deliveries.is_empty() {
-            return;
-        }
-        let arrivals = deliveries.into_iter().map(arrival).collect();
-        for delivery in settler.settle(arrivals).await {
-            subscription.done(&delivery.place);
         }
     }
 }

@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use delivery::Batches;
 use purchase::Timestamp;
 use rdkafka::error::KafkaError;
 use thiserror::Error;
@@ -187,6 +188,18 @@ impl Subscription {
                 "the brokers do not answer: the group has to find out that this member left"
             );
         }
+    }
+}
+
+impl Batches for Subscription {
+    type Record = Delivery;
+
+    async fn next(&self, max: usize) -> Vec<Delivery> {
+        self.0.shared.next(max).await
+    }
+
+    fn done(&self, delivery: &Delivery) {
+        self.0.shared.done(&delivery.place);
     }
 }
 
