@@ -1,6 +1,7 @@
 // The list of one user's purchases: what the server listed, and above that what it accepted and has not listed yet.
 
 import { list, listWith, older, Refusal } from "./api.js";
+import { quote } from "./quote.js";
 
 // A purchase is normally stored within a second; each ask waits ten. After that the person decides, by Reload.
 const ASKS_MAX = 6;
@@ -95,12 +96,13 @@ export function purchaseList({ rows, scroll, status, more, reload }) {
     more.hidden = next === null;
     reload.hidden = userid === "";
     if (shown.length === 0) say(userid ? "Nothing bought yet." : "");
-    else say(`${shown.length} ${shown.length === 1 ? "purchase" : "purchases"} of ${userid}${next ? ", and there are more" : ""}.`);
+    else say(`${shown.length} ${shown.length === 1 ? "purchase" : "purchases"} of `, quote(userid), `${next ? ", and there are more" : ""}.`);
   }
 
-  function say(text) {
+  function say(...parts) {
+    const text = parts.map((part) => part.textContent ?? part).join("");
     // Setting the same text again would make a screen reader repeat it.
-    if (status.textContent !== text) status.textContent = text;
+    if (status.textContent !== text) status.replaceChildren(...parts);
   }
 
   function restart() {

@@ -2,6 +2,7 @@
 
 import { buy, freshKey, Refusal } from "./api.js";
 import { purchaseList } from "./list.js";
+import { quote } from "./quote.js";
 import { surprise } from "./surprise.js";
 
 const FIELDS = ["username", "userid", "item", "price"];
@@ -40,7 +41,7 @@ async function submit(order) {
   try {
     const purchase = await buy(intent.order, intent.key);
     settle();
-    element("status").textContent = `Bought: ${purchase.item ?? "a purchase"}.`;
+    element("status").replaceChildren("Bought: ", purchase.item === undefined ? "a purchase" : quote(purchase.item), ".");
     for (const name of ["item", "price"]) if (fields[name].value.trim() === (order[name] ?? "")) fields[name].value = "";
     choose(purchase.userid);
     purchases.accept(purchase);
@@ -54,7 +55,8 @@ async function submit(order) {
   }
 }
 
-function showFailure(failure) {
+/** `reason`: texts and elements, if the failure has no words of its own for it. */
+function showFailure(failure, reason = [failure.message]) {
   const rest = [];
   for (const [name, message] of failure.fields) {
     if (!(name in fields)) {
@@ -65,12 +67,12 @@ function showFailure(failure) {
     element(`${name}-error`).textContent = message;
   }
   const marked = failure.fields.size > rest.length;
-  const lines = [marked ? "Not bought: see the marked fields." : failure.message, ...rest];
+  const lines = [marked ? "Not bought: see the marked fields." : reason, ...rest];
   const repeatable = failure.status === 0 || failure.status === 201 || failure.status === 408 || failure.status === 429 || failure.status >= 500;
   if (!repeatable) settle();
   else if (failure.recorded === "no") lines.push("Nothing was recorded. You can retry.");
   else lines.push("It is not known whether the purchase was recorded. Retry is safe: it repeats the same purchase and never buys twice.");
-  element("failure").replaceChildren(...lines.map(paragraph));
+  element("failure").replaceChildren(...lines.map((parts) => paragraph([parts].flat())));
   element("retry").hidden = !repeatable;
   FIELDS.map((name) => fields[name]).find((field) => field.getAttribute("aria-invalid"))?.focus();
 }
@@ -89,9 +91,9 @@ function settle() {
   keep(sessionStorage, "intent", null);
 }
 
-function paragraph(text) {
+function paragraph(parts) {
   const line = document.createElement("p");
-  line.textContent = text;
+  line.append(...parts);
   return line;
 }
 
@@ -151,4 +153,7 @@ element("surprise").hidden = false;
 for (const name of ["username", "item", "price"]) fields[name].value = intent?.order[name] ?? recall(localStorage, name) ?? "";
 fields.userid.value = new URLSearchParams(location.search).get("user")?.trim() || (recall(localStorage, "userid") ?? "");
 choose(fields.userid.value);
-if (intent) showFailure(new Refusal(`The purchase of ${intent.order.item ?? "an item"} was not confirmed before the page was left.`));
+if (intent) {
+  const { item } = intent.order;
+  showFailure(new Refusal(), ["The purchase of ", item === undefined ? "an item" : quote(item), " was not confirmed before the page was left."]);
+}

@@ -28,6 +28,7 @@ pub(crate) fn routes() -> Router {
         .route("/page.js", file(SCRIPT, include_str!("../page/page.js")))
         .route("/api.js", file(SCRIPT, include_str!("../page/api.js")))
         .route("/list.js", file(SCRIPT, include_str!("../page/list.js")))
+        .route("/quote.js", file(SCRIPT, include_str!("../page/quote.js")))
         .route(
             "/surprise.js",
             file(SCRIPT, include_str!("../page/surprise.js")),
