@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode};
 use hyper_util::client::legacy;
 use serve::Problem;
 
-use crate::paced::Stalled;
+use crate::paced::{Broken, Stalled};
 
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -20,14 +20,18 @@ pub(crate) enum Failure {
     Late,
     /// The client stopped sending its own body.
     ClientStalled,
+    /// The client's body is no HTTP, or ended too early. What came of it ended in the middle for the upstream too.
+    ClientBroke(BoxError),
 }
 
 impl Failure {
     pub(crate) fn of(error: legacy::Error) -> Self {
         if error.is_connect() {
             Self::Unreachable(error.into())
-        } else if caused_by_stall(&error) {
+        } else if is_caused_by::<Stalled>(&error) {
             Self::ClientStalled
+        } else if is_caused_by::<Broken>(&error) {
+            Self::ClientBroke(error.into())
         } else {
             Self::Broken(error.into())
         }
@@ -65,6 +69,12 @@ impl Failure {
                 "The request stopped arriving.",
                 None,
             ),
+            Self::ClientBroke(cause) => (
+                StatusCode::BAD_REQUEST,
+                "no",
+                "The request body broke off.",
+                Some(cause),
+            ),
         };
         let then = match (buys, recorded) {
             (false, _) => "Try again in a moment.",
@@ -85,6 +95,6 @@ impl Failure {
     }
 }
 
-fn caused_by_stall(error: &(dyn Error + 'static)) -> bool {
-    error.is::<Stalled>() || error.source().is_some_and(caused_by_stall)
+fn is_caused_by<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
+    error.is::<E>() || error.source().is_some_and(is_caused_by::<E>)
 }

@@ -24,6 +24,11 @@ pub(crate) struct Paced<B> {
 #[error("a body gave nothing for {} ms", .0.as_millis())]
 pub(crate) struct Stalled(Duration);
 
+/// The sender of a body broke it off.
+#[derive(Debug, thiserror::Error)]
+#[error("a body broke off")]
+pub(crate) struct Broken(#[source] BoxError);
+
 impl<B> Paced<B> {
     pub(crate) fn new(inner: B, limit: Duration) -> Self {
         Self {
@@ -49,7 +54,9 @@ where
         let this = self.get_mut();
         if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) {
             this.silence = None;
-            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+            return Poll::Ready(
+                frame.map(|frame| frame.map_err(|error| Broken(error.into()).into())),
+            );
         }
         let silence = this
             .silence

@@ -196,6 +196,22 @@ async fn request_body_that_stalls_is_refused() {
 }
 
 #[tokio::test]
+async fn request_body_that_breaks_off_is_the_clients_fault() {
+    let app = Router::new().route(
+        "/buy",
+        post(async |request: Request| _ = request.into_body().collect().await),
+    );
+    let address = gateway_to(app).await;
+    for broken in ["no size\r\n", "4\r\nhalf4", "0\r\nno trailer\r\n\r\n"] {
+        let request =
+            format!("POST /buy HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{broken}");
+        let answer = Connection::open(address, &request).await.end().await;
+        assert_eq!(answer.status, 400, "{broken:?}: {answer:?}");
+        assert_eq!(answer.problem()["recorded"], "no");
+    }
+}
+
+#[tokio::test]
 async fn upstream_that_closes_without_an_answer_leaves_it_unknown() {
     for nothing in ["", "HTTP/1.1 20", "what?\r\n\r\n"] {
         let gate = Arc::new(Notify::new());
