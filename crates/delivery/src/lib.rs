@@ -6,6 +6,9 @@
 //! how far a log has been dealt with.
 //!
 //! Invariant: an event is settled only by a sink's success or by a verdict that no repetition can change.
+//!
+//! `tests/schedules` runs all of this through thousands of random schedules of failures, on a log, a store and a clock that are
+//! simulated.
 
 mod answer;
 mod backoff;
