@@ -6,7 +6,7 @@ use axum::BoxError;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 use hyper_util::client::legacy;
-use serve::Problem;
+use serve::{OverCap, Problem};
 
 use crate::paced::{Broken, Stalled};
 
@@ -22,12 +22,16 @@ pub(crate) enum Failure {
     ClientStalled,
     /// The client's body is no HTTP, or ended too early. What came of it ended in the middle for the upstream too.
     ClientBroke(BoxError),
+    /// No place for it here. Its end was kept back, so for the upstream it broke off.
+    OverCap,
 }
 
 impl Failure {
     pub(crate) fn of(error: legacy::Error) -> Self {
         if error.is_connect() {
             Self::Unreachable(error.into())
+        } else if OverCap::caused(&error) {
+            Self::OverCap
         } else if is_caused_by::<Stalled>(&error) {
             Self::ClientStalled
         } else if is_caused_by::<Broken>(&error) {
@@ -75,6 +79,7 @@ impl Failure {
                 "The request body broke off.",
                 Some(cause),
             ),
+            Self::OverCap => return OverCap::problem(),
         };
         let then = match (buys, recorded) {
             (false, _) => "Try again in a moment.",

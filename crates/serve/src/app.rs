@@ -10,7 +10,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use tokio::sync::Semaphore;
 
 use crate::metrics::Metrics;
-use crate::{Problem, ReadyCheck, health, request};
+use crate::{Problem, ReadyCheck, admission, health, request};
 
 /// Enough for any function that did not measure its own number; small enough for 64 KiB bodies to stay within 64 MiB.
 const MAX_IN_FLIGHT: usize = 1_024;
@@ -47,7 +47,8 @@ impl App {
         self
     }
 
-    /// Over `n` requests at the same time: 503 with `Retry-After: 1` at once.
+    /// Over `n` requests at the same time: 503 with `Retry-After: 1` at once. One whose body is still arriving does not count
+    /// yet.
     pub fn max_in_flight(mut self, n: usize) -> Self {
         self.max_in_flight = n;
         self
@@ -81,7 +82,7 @@ impl App {
             .method_not_allowed_fallback(method_not_allowed)
             .layer(from_fn(request::catch_panic))
             .layer(from_fn(request::measure_uri))
-            .layer(from_fn_with_state(slots, request::admit))
+            .layer(from_fn_with_state(slots, admission::admit))
             .layer(from_fn_with_state(self.metrics.clone(), request::observe));
 
         let mut probes = health::routes(self.checks);

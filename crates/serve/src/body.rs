@@ -11,12 +11,12 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as HttpBody;
 use tokio::time::timeout;
 
-use crate::Problem;
+use crate::{OverCap, Problem};
 
 /// The whole request body, at most `MAX` bytes.
 ///
 /// Refuses with 413 a body that is longer (by its `Content-Length` before a byte is read), with 408 one that takes longer
-/// than [`Limits::body`](crate::Limits), with 400 one that breaks off. A 413 or 408 closes the connection: the rest of the
+/// than [`Limits::body`](crate::Limits), with 400 one that breaks off, with 503 one that is over the cap. A 413 or 408 closes the connection: the rest of the
 /// body is of no use to anybody.
 #[derive(Debug)]
 pub struct Body<const MAX: usize>(pub Bytes);
@@ -44,6 +44,7 @@ impl<S: Sync, const MAX: usize> FromRequest<S> for Body<MAX> {
         match timeout(deadline, gather(Limited::new(body, MAX))).await {
             Ok(Ok(whole)) => Ok(Self(whole)),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(MAX)),
+            Ok(Err(error)) if OverCap::caused(error.as_ref()) => Err(OverCap::problem()),
             Ok(Err(error)) => Err(Problem::new(
                 StatusCode::BAD_REQUEST,
                 "The request body broke off. Send it again.",

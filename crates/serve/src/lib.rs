@@ -25,6 +25,7 @@
 //! }
 //! ```
 
+mod admission;
 mod app;
 mod body;
 mod config;
@@ -41,6 +42,7 @@ mod shutdown;
 mod telemetry;
 mod trace;
 
+pub use admission::OverCap;
 pub use app::{App, method_not_allowed};
 pub use body::{Body, BodyDeadline};
 pub use config::HttpConfig;

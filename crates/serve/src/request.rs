@@ -1,11 +1,10 @@
-//! What surrounds every request of a function: one span, one event at its end, metrics, the cap, and the net under a panic.
+//! What surrounds every request of a function: one span, one event at its end, metrics, and the net under a panic.
 //!
 //! Invariant: a request is over when its response body has ended or was dropped, not when its head was sent; lists are
 //! streamed. Nothing here sees a body, a raw path or a user's name.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
@@ -15,7 +14,6 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
-use tokio::sync::Semaphore;
 use tracing::{Instrument, Span, debug, error_span, field, info, warn};
 
 use crate::metrics::{Metrics, method_label};
@@ -119,24 +117,6 @@ impl Drop for Exchange {
 
 fn template(route: Option<&MatchedPath>) -> &str {
     route.map_or("unmatched", MatchedPath::as_str)
-}
-
-/// Refuses at once what is over the cap: a queue here would only add to the time after which it is refused anyway.
-pub(crate) async fn admit(
-    State(slots): State<Arc<Semaphore>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let Ok(slot) = slots.try_acquire_owned() else {
-        let refusal = "Too many requests are in flight. Try again in a second.";
-        let problem = Problem::unavailable(refusal, 1).because("over MAX_IN_FLIGHT");
-        // Whoever wanted to change something must know whether it happened; nobody has looked at this request.
-        return match request.method().is_safe() {
-            true => problem.into_response(),
-            false => problem.member("recorded", "no").into_response(),
-        };
-    };
-    hold(next.run(request).await, slot)
 }
 
 /// Keeps `guard` until the response body has ended or was dropped.

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::routing::get;
-use serve::{App, Drained, Limits};
+use axum::routing::{get, post};
+use serve::{App, Body, Drained, Limits};
 use support::{Client, PATIENCE, Server, eventually, patient};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -44,7 +44,11 @@ impl Gate {
             gate.open.acquire().await.unwrap().forget();
             "waited"
         };
-        App::new("test", "GET /wait", Router::new().route("/wait", get(wait)))
+        let length = async |Body(bytes): Body<100_000>| bytes.len().to_string();
+        let routes = Router::new()
+            .route("/wait", get(wait))
+            .route("/length", post(length));
+        App::new("test", "GET /wait", routes)
     }
 
     async fn has_inside(&self, n: usize) {
@@ -78,6 +82,83 @@ async fn over_the_cap_is_503_at_once_while_health_answers() {
     gate.open.add_permits(2);
     assert_eq!(first.answer().await.body, "waited");
     assert_eq!(server.ask(WAIT).await.status, 200);
+}
+
+/// A request and the beginning of its body.
+fn begun(length: usize, sent: usize) -> String {
+    let body = "x".repeat(sent);
+    format!("POST /length HTTP/1.1\r\nhost: t\r\ncontent-length: {length}\r\n\r\n{body}")
+}
+
+#[tokio::test]
+async fn bodies_that_are_still_arriving_take_no_place() {
+    let server = Server::start(Gate::new().app().max_in_flight(1).build(), patient()).await;
+    let mut slow: Vec<Client> = Vec::new();
+    for _ in 0..20 {
+        let mut client = server.client().await;
+        client.send(&begun(100, 1)).await;
+        slow.push(client);
+    }
+    for chunked in [false, true] {
+        let quick = if chunked {
+            "POST /length HTTP/1.1\r\nhost: t\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n".to_owned()
+        } else {
+            begun(1, 1)
+        };
+        let answer = server.ask(&quick).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, "1"));
+    }
+    for mut client in slow {
+        client.send(&"x".repeat(99)).await;
+        assert_eq!(client.answer().await.body, "100");
+    }
+}
+
+#[tokio::test]
+async fn a_whole_body_over_the_cap_is_503_at_once() {
+    let gate = Gate::new();
+    let server = Server::start(gate.app().max_in_flight(1).build(), patient()).await;
+    let mut first = server.client().await;
+    first.send(WAIT).await;
+    gate.has_inside(1).await;
+    let chunked = "POST /length HTTP/1.1\r\nhost: t\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+    for request in [&begun(5, 5), &begun(0, 0), chunked] {
+        let answer = server.ask(request).await;
+        assert_eq!(answer.status, 503, "{request}");
+        assert!(answer.head.contains("retry-after: 1\r\n"));
+        assert!(
+            answer.body.contains("\"recorded\":\"no\""),
+            "{}",
+            answer.body
+        );
+    }
+    gate.open.add_permits(1);
+    assert_eq!(first.answer().await.body, "waited");
+    assert_eq!(server.ask(&begun(5, 5)).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_long_body_takes_its_place_while_it_arrives() {
+    let server = Server::start(Gate::new().app().max_in_flight(1).build(), patient()).await;
+    let mut long = server.client().await;
+    long.send(&begun(50_000, 40_000)).await;
+    eventually(async || server.ask(&begun(1, 1)).await.status == 503).await;
+    long.send(&"x".repeat(10_000)).await;
+    assert_eq!(long.answer().await.body, "50000");
+    assert_eq!(server.ask(&begun(1, 1)).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_body_is_no_way_around_the_cap_for_requests_that_read() {
+    let gate = Gate::new();
+    let server = Server::start(gate.app().max_in_flight(1).build(), patient()).await;
+    let mut first = server.client().await;
+    first.send(WAIT).await;
+    gate.has_inside(1).await;
+    let with_body = "GET /wait HTTP/1.1\r\nhost: t\r\ncontent-length: 5\r\n\r\nx";
+    assert_eq!(server.ask(with_body).await.status, 503);
+    gate.open.add_permits(1);
+    assert_eq!(first.answer().await.body, "waited");
 }
 
 #[tokio::test]

@@ -1,15 +1,20 @@
 //! What passes through the gateway and what does not.
 
-use ::gateway::{Deadlines, forward};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ::gateway::{Deadlines, Upstream, forward};
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Path, Request};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::IntoResponse;
 use axum::routing::{self, post};
 use serve::{App, ReadyCheck as _};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
-use crate::support::{ask, buy, dead, gateway, gateway_to, get, start};
+use crate::support::{Connection, ask, buy, dead, gateway, gateway_to, get, start};
 
 /// Answers with the request as it arrived: method, target, then one line for each header.
 fn mirror() -> Router {
@@ -335,4 +340,46 @@ async fn ready_tells_which_upstream_cannot_be_reached() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let alive = reachable(listener.local_addr().unwrap());
     assert_eq!(alive.missing().await, None);
+}
+
+#[tokio::test]
+async fn over_the_cap_no_purchase_gets_through() {
+    let (entered, open) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let bought = Arc::new(AtomicUsize::new(0));
+    let (inside, gate, count) = (entered.clone(), open.clone(), bought.clone());
+    let wait = async move || {
+        inside.add_permits(1);
+        gate.acquire().await.unwrap().forget();
+    };
+    let buy_one = async move |_: Bytes| {
+        count.fetch_add(1, Ordering::SeqCst);
+    };
+    let upstream = Router::new()
+        .route("/getAllUserBuys/{*userid}", routing::get(wait))
+        .route("/buy", post(buy_one));
+    let upstream: Upstream = format!("http://{}", start(upstream).await).parse().unwrap();
+    let [to_buy, to_query] = [(); 2].map(|()| forward(upstream.clone(), Deadlines::default()));
+    let app = App::new(
+        "frontend",
+        frontend::HINT,
+        frontend::routes(to_buy, to_query),
+    );
+    let address = start(app.max_in_flight(1).build()).await;
+
+    let list = "GET /getAllUserBuys/ann HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let first = Connection::open(address, list).await;
+    entered.acquire().await.unwrap().forget();
+    let chunked = "POST /buy HTTP/1.1\nTransfer-Encoding: chunked";
+    for answer in [
+        buy(address).await,
+        ask(address, chunked, "2\r\n{}\r\n0\r\n\r\n").await,
+    ] {
+        assert_eq!(answer.status, 503, "{answer:?}");
+        assert_eq!(answer.problem()["recorded"], "no");
+    }
+    assert_eq!(bought.load(Ordering::SeqCst), 0);
+    open.add_permits(1);
+    assert_eq!(first.end().await.status, 200);
+    assert_eq!(buy(address).await.status, 200);
+    assert_eq!(bought.load(Ordering::SeqCst), 1);
 }
