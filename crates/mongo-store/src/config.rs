@@ -92,10 +92,13 @@ fn redact(uri: &str) -> String {
         .map_or((String::new(), uri), |(scheme, rest)| {
             (format!("{scheme}://"), rest)
         });
-    // A password may hold any of @ / ? by mistake: only what follows the last @ is none of it.
-    let (user, rest) = rest
-        .rsplit_once('@')
-        .map_or(("", rest), |(_, rest)| ("***@", rest));
+    // A password may hold any of @ / ? by mistake: only what follows the last @ is none of it, and even that only if a host
+    // is there.
+    let (user, rest) = match rest.rsplit_once('@') {
+        None => ("", rest),
+        Some((user, _)) if !is_user_and_password(user) => return format!("{scheme}***"),
+        Some((_, rest)) => ("***@", rest),
+    };
     let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
     let (hosts, path) = place.split_once('/').unwrap_or((place, ""));
     let hosts: Vec<_> = hosts.split(',').map(redact_host).collect();
@@ -113,6 +116,18 @@ fn redact(uri: &str) -> String {
         shown += &format!("?{}", names.collect::<Vec<_>>().join("&"));
     }
     shown
+}
+
+/// Whether it can be what stands before the hosts: both with escapes where they need them.
+fn is_user_and_password(text: &str) -> bool {
+    let escapes = text.split('%').skip(1);
+    let are_hexadecimal = |escape: &str| {
+        let digits = escape.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    text.matches(':').count() <= 1
+        && !text.contains(['@', '/', '?'])
+        && escapes.into_iter().all(are_hexadecimal)
 }
 
 /// What stands where a port should is a password whose host was forgotten.
@@ -195,6 +210,8 @@ mod tests {
             problems.contains("mongodb://***@host:27017/shop?maxPoolsiz=…"),
             "{problems}"
         );
+        let no_host = read(Some("mongodb://ada:s3:cr%et@part-of-it")).unwrap_err();
+        assert!(no_host.contains("\"mongodb://***\""), "{no_host}");
         assert!(
             read(Some("localhost:27017"))
                 .unwrap_err()
