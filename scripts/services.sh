@@ -28,7 +28,8 @@ mongod are meant, and toxiproxy if it was named in an earlier `up`. Of three bro
   up                 installs, starts what does not run, waits until it is ready, and prints what `env` prints
   down [--wipe]      stops gracefully; with --wipe the data and the ports go too
   status             a line for each; exits 3 unless all run
-  env                shell lines: KAFKA_BROKER, KAFKA_PROXIED, KAFKA_PROXY_PORT, MONGODB_URI, TOXIPROXY_URL, SERVICES_DIR
+  env                shell lines: KAFKA_BROKER, KAFKA_PROXIED, KAFKA_PROXY_PORT, KAFKA_SECURED, MONGODB_URI, TOXIPROXY_URL,
+                     SERVICES_DIR
   kill NAME          SIGKILL, for tests of faults; `up` mends it
   pause|resume NAME  SIGSTOP and SIGCONT, for tests of faults
 
@@ -42,8 +43,9 @@ mongod are meant, and toxiproxy if it was named in an earlier `up`. Of three bro
   DEAD_LETTER_TOPIC  created by up [purchases-dead-letters]
 
 Kafka listens on KAFKA_PROXIED too, and tells who comes there to come back to 127.0.0.1:KAFKA_PROXY_PORT. Nothing listens
-on that one: a test puts a proxy there that leads to KAFKA_PROXIED. Of three brokers, each of these variables is a list with
-commas, in the same order. Needs Linux on x86_64.
+on that one: a test puts a proxy there that leads to KAFKA_PROXIED. On KAFKA_SECURED it asks for SASL PLAIN and knows the user
+shop with the password correct-horse. Of three brokers, each of these variables is a list with commas, in the same order.
+Needs Linux on x86_64.
 
     eval "$(scripts/services.sh up)"
 END
@@ -204,8 +206,8 @@ pid_of() {
 
 ended() { ! pid_of "$1" >/dev/null; }
 
-# Even before it is the program that it is going to be. What ended has no arguments any more.
-lives() { [ -n "$(tr -d '\0' 2>/dev/null <"/proc/$1/cmdline")" ]; }
+# Even before it is the program that it is going to be; while it becomes one, it has no arguments. What ended is a zombie.
+lives() { grep -s '^State:.[^ZX]' "/proc/$1/status" >/dev/null; }
 
 # within SECONDS COMMAND...: waits until the command succeeds.
 within() {

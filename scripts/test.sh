@@ -11,8 +11,8 @@ Usage: scripts/test.sh [--nightly]
 
 Runs all checks and tests, and prints the seconds of each phase. Ends at the first phase that fails, with its name.
 Needs Rust and a C compiler. Installs what else it needs: by apt-get what is missing of the packages that it names (with
-sudo unless root); cargo-deny, Kafka, MongoDB and Toxiproxy into .tools. Kafka and MongoDB run on free ports of 127.0.0.1
-and end with the run.
+sudo unless root); cargo-deny, axe-core, Kafka, MongoDB and Toxiproxy into .tools. Kafka and MongoDB run on free ports of
+127.0.0.1 and end with the run.
 
   --nightly    also what takes too long for every change: the fault suite's longer rows, with a soak of an hour, and the
                proof that the suite notices when the promise is broken
@@ -20,6 +20,9 @@ END
 }
 
 cargo_deny=0.20.2
+axe=4.14.0
+# It ships that one, as it is on npm.
+axe_wheel='pytest-playwright-axe==4.14.0 --hash=sha256:b8eed34ac17e1c1094983eaef97687e65b3e0c5a0de0257b8b34cc05430a07ca'
 
 nightly=
 case "${1:-}" in
@@ -118,6 +121,9 @@ system_packages() {
     for tool in git curl strace kcat cmake make perl g++; do
         command -v "$tool" >/dev/null || missing+=("$tool")
     done
+    # Together, because they must be of one version.
+    command -v chromedriver >/dev/null || missing+=(chromium chromium-driver)
+    has_axe || python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
     [ "${#missing[@]}" -gt 0 ] || return 0
     command -v apt-get >/dev/null || die "missing: ${missing[*]}; there is no apt-get here, so install them yourself"
     if [ "$(id -u)" -ne 0 ]; then
@@ -139,10 +145,26 @@ cargo_deny() {
     rm -rf "$scratch/cargo-deny"
 }
 
+has_axe() { [[ $(head -n 1 .tools/axe.min.js 2>/dev/null) = "/*! axe v$axe"* ]]; }
+
+# What looks for barriers in the page: one file for any browser.
+axe() {
+    has_axe && return 0
+    echo "getting axe-core $axe"
+    printf '%s\n' "$axe_wheel" >"$scratch/axe.wheel"
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.12 \
+        --require-hashes --requirement "$scratch/axe.wheel" --dest "$scratch/axe"
+    python3 -m zipfile -e "$scratch"/axe/*.whl .tools/axe.partial
+    mv .tools/axe.partial/pytest_playwright_axe/resources/axe.min.js .tools
+    rm -rf .tools/axe.partial
+    has_axe || die "this is another axe-core than $axe"
+}
+
 prerequisites() {
     rust
     system_packages
     cargo_deny
+    axe
     bash scripts/services.sh install
 }
 

@@ -1,7 +1,8 @@
 //! The system as it is deployed: real processes on a real broker and a real mongod, by both roads.
 //!
 //! Here is what the tests need: the servers ([`Servers`]), the programs ([`Program`]) put together as a deployment
-//! ([`Stack`]), topics and records ([`topics`]), and clients that buy ([`load`]). The tests are in `tests/`.
+//! ([`Stack`]) or as its second half ([`Delivery`]), topics and records ([`topics`]), clients that buy ([`load`]), and a
+//! browser ([`Browser`]). The tests are in `tests/`.
 //!
 //! It starts nothing that it does not end, and talks to 127.0.0.1 only.
 #![allow(
@@ -12,6 +13,9 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod browser;
+mod delivery;
+mod events;
 mod letters;
 pub mod load;
 mod probe;
@@ -20,10 +24,16 @@ mod servers;
 mod stack;
 pub mod topics;
 mod traffic;
+mod wait;
+mod webdriver;
 
+pub use browser::{Audit, Browser};
+pub use delivery::{Buried, Delivery, answered};
+pub use events::Event;
 pub use letters::Letters;
 pub use probe::{Answered, NOBODY, buy_once};
-pub use program::{Program, free_port, path_of};
-pub use servers::{Servers, Toxiproxy};
+pub use program::{Program, Surroundings, free_port, metric_of, path_of};
+pub use servers::{Servers, Toxiproxy, scratch};
 pub use stack::{Road, Scene, Stack};
 pub use traffic::{BUYS_PER_SECOND, Settled, Traffic};
+pub use wait::{port_opens, within};

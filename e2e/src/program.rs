@@ -13,12 +13,33 @@ use testkit::process::Process;
 pub struct Program {
     name: &'static str,
     env: Vec<(&'static str, String)>,
+    surroundings: Surroundings,
     process: Process,
     port: u16,
 }
 
+/// What a program finds around it, whatever it is configured to do.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// Variables that every program gets.
+    pub env: Vec<(&'static str, String)>,
+    /// The most files and sockets that it can have open.
+    pub files_max: Option<u32>,
+}
+
 /// Where a program is that was built with this test.
 pub fn path_of(name: &str) -> PathBuf {
+    let path = folder_of_programs().join(name);
+    assert!(
+        path.exists(),
+        "{} is missing: cargo build --release --workspace",
+        path.display()
+    );
+    path
+}
+
+/// Where the build put its programs.
+pub(crate) fn folder_of_programs() -> PathBuf {
     let this = std::env::current_exe().unwrap();
     // Tests are in `deps`, programs beside it.
     let folder = this.parent().unwrap();
@@ -26,13 +47,7 @@ pub fn path_of(name: &str) -> PathBuf {
         Some(last) if last == "deps" => folder.parent().unwrap(),
         _ => folder,
     };
-    let path = folder.join(name);
-    assert!(
-        path.exists(),
-        "{} is missing: cargo build --release --workspace",
-        path.display()
-    );
-    path
+    folder.to_owned()
 }
 
 /// A port that nobody has, below those that the system gives to clients: whoever tries to reach a program that was killed
@@ -55,11 +70,21 @@ pub fn free_port() -> u16 {
 impl Program {
     /// Starts it with nothing of this environment, and waits until it listens.
     pub async fn start(name: &'static str, env: Vec<(&'static str, String)>) -> Self {
+        Self::start_in(Surroundings::default(), name, env).await
+    }
+
+    /// The same in other surroundings.
+    pub async fn start_in(
+        surroundings: Surroundings,
+        name: &'static str,
+        env: Vec<(&'static str, String)>,
+    ) -> Self {
         let port = free_port();
-        let process = launch(name, &env, port);
+        let process = launch(&surroundings, name, &env, port);
         let program = Self {
             name,
             env,
+            surroundings,
             process,
             port,
         };
@@ -70,7 +95,12 @@ impl Program {
     /// SIGKILL, and the same again on the same port.
     pub async fn restart(&mut self) {
         self.kill().await;
-        self.process = launch(self.name, &self.env, self.port);
+        self.revive().await;
+    }
+
+    /// Starts it again after it was killed.
+    pub async fn revive(&mut self) {
+        self.process = launch(&self.surroundings, self.name, &self.env, self.port);
         self.process.line_with("listening").await;
     }
 
@@ -115,27 +145,22 @@ impl Program {
 
     /// The same of the series whose labels contain a text.
     pub async fn metric_where(&self, name: &str, label: &str) -> u64 {
-        let metrics = client().get(format!("{}/metrics", self.url())).send().await;
-        let metrics = metrics.unwrap().text().await.unwrap();
-        let values = metrics.lines().filter_map(|line| {
-            let rest = line.strip_prefix(name)?;
-            let (labels, value) = rest.rsplit_once(' ')?;
-            let is_named = labels.is_empty() || labels.starts_with('{');
-            (is_named && labels.contains(label)).then(|| value.parse::<f64>().unwrap())
-        });
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "counts, written as numbers of any kind"
-        )]
-        let sum = values.sum::<f64>() as u64;
-        sum
+        metric_of(&self.url(), name, label).await
     }
 
     /// Memory that it has, in KiB.
     pub fn rss_kib(&self) -> u64 {
+        self.memory_kib("VmRSS:")
+    }
+
+    /// The most that it ever had.
+    pub fn rss_peak_kib(&self) -> u64 {
+        self.memory_kib("VmHWM:")
+    }
+
+    fn memory_kib(&self, name: &str) -> u64 {
         let status = self.proc("status");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let line = status.lines().find(|line| line.starts_with(name));
         line.unwrap()
             .split_whitespace()
             .nth(1)
@@ -174,11 +199,48 @@ impl Program {
     }
 }
 
-fn launch(name: &str, env: &[(&'static str, String)], port: u16) -> Process {
-    let mut command = Command::new(path_of(name));
+/// A metric of whatever answers there, all series added up whose labels contain a text; 0 when there is none of that name.
+pub async fn metric_of(url: &str, name: &str, label: &str) -> u64 {
+    let metrics = client().get(format!("{url}/metrics")).send().await;
+    let metrics = metrics.unwrap().text().await.unwrap();
+    let values = metrics.lines().filter_map(|line| {
+        let rest = line.strip_prefix(name)?;
+        let (labels, value) = rest.rsplit_once(' ')?;
+        let is_named = labels.is_empty() || labels.starts_with('{');
+        (is_named && labels.contains(label)).then(|| value.parse::<f64>().unwrap())
+    });
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "counts, written as numbers of any kind"
+    )]
+    let sum = values.sum::<f64>() as u64;
+    sum
+}
+
+fn launch(
+    surroundings: &Surroundings,
+    name: &str,
+    env: &[(&'static str, String)],
+    port: u16,
+) -> Process {
+    let path = path_of(name);
+    let mut command = match surroundings.files_max {
+        None => Command::new(path),
+        // It keeps its process id.
+        Some(max) => {
+            let mut shell = Command::new("/bin/sh");
+            shell
+                .args(["-c", "ulimit -n \"$1\" && exec \"$0\""])
+                .arg(path)
+                .arg(max.to_string());
+            shell
+        }
+    };
+    let env = surroundings.env.iter().chain(env);
     command
         .env_clear()
-        .envs(env.iter().map(|(name, value)| (name, value)));
+        .envs(env.map(|(name, value)| (name, value)));
     command
         .env("HOST", "127.0.0.1")
         .env("PORT", port.to_string());

@@ -93,8 +93,7 @@ impl Servers {
 
 impl Own {
     fn new() -> Self {
-        // On the disk of the build: /tmp may be memory.
-        Self(tempfile::tempdir_in(repository().join(".tools")).unwrap())
+        Self(tempfile::tempdir_in(scratch()).unwrap())
     }
 
     fn run_with(&self, arguments: &[&str], env: &[(&str, &str)]) -> String {
@@ -123,6 +122,11 @@ impl Drop for Own {
     fn drop(&mut self) {
         let _ = self.script(&["down", "--wipe"], &[]);
     }
+}
+
+/// Where temporary folders go: on the disk of the build, because /tmp may be memory.
+pub fn scratch() -> PathBuf {
+    repository().join(".tools")
 }
 
 fn repository() -> PathBuf {

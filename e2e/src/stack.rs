@@ -3,11 +3,12 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use mongodb::bson::Document;
+use mongodb::bson::{Document, doc};
 use mongodb::{Client, Collection};
 use testkit::{eventually, sample};
 
-use crate::{Program, Servers, path_of, topics};
+use crate::topics::Position;
+use crate::{Program, Servers, Surroundings, path_of, topics};
 
 /// How purchases get from Kafka to MongoDB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct Scene {
     pub group: String,
     pub mongodb_uri: String,
     pub database: String,
+    /// Of all programs that are started on it.
+    pub surroundings: Surroundings,
 }
 
 impl Scene {
@@ -41,14 +44,24 @@ impl Scene {
         Self::on(self.servers.clone()).await
     }
 
+    /// With the limits of the deployments.
     pub async fn on(servers: Arc<Servers>) -> Self {
+        Self::with_limits(servers, 128 * 1024, 2 * 1024 * 1024).await
+    }
+
+    /// With the largest record, in bytes, of purchases and of dead letters.
+    pub async fn with_limits(
+        servers: Arc<Servers>,
+        purchases_max: u32,
+        dead_letters_max: u32,
+    ) -> Self {
         let unique = sample::purchase("x").id.to_string();
         let (topic, dead_letters) = (
             format!("purchases-{unique}"),
             format!("dead-letters-{unique}"),
         );
-        topics::create(&servers.kafka, &topic, 3, 128 * 1024).await;
-        topics::create(&servers.kafka, &dead_letters, 1, 2 * 1024 * 1024).await;
+        topics::create(&servers.kafka, &topic, 3, purchases_max).await;
+        topics::create(&servers.kafka, &dead_letters, 1, dead_letters_max).await;
         let (before, after) = servers.mongodb.split_once("/purchases?").unwrap();
         let database = format!("e2e-{unique}");
         Self {
@@ -59,7 +72,12 @@ impl Scene {
             dead_letters,
             group: format!("group-{unique}"),
             database,
+            surroundings: Surroundings::default(),
         }
+    }
+
+    async fn start(&self, name: &'static str, env: Vec<(&'static str, String)>) -> Program {
+        Program::start_in(self.surroundings.clone(), name, env).await
     }
 
     fn kafka(&self) -> Vec<(&'static str, String)> {
@@ -81,20 +99,20 @@ impl Scene {
     }
 
     pub async fn buy_with(&self, other: &[(&'static str, &str)]) -> Program {
-        Program::start("buy", and(self.kafka(), other)).await
+        self.start("buy", and(self.kafka(), other)).await
     }
 
     pub async fn storer(&self) -> Program {
-        Program::start("storer", self.mongodb()).await
+        self.start("storer", self.mongodb()).await
     }
 
     pub async fn query(&self) -> Program {
-        Program::start("query", self.mongodb()).await
+        self.start("query", self.mongodb()).await
     }
 
     pub async fn consumer(&self) -> Program {
         let env = self.kafka().into_iter().chain(self.mongodb()).collect();
-        Program::start("consumer", env).await
+        self.start("consumer", env).await
     }
 
     /// `consumer redrive` with these words, as somebody at a terminal runs it.
@@ -116,13 +134,13 @@ impl Scene {
             ("RETRY", "1320"),
         ];
         let env = and(self.kafka(), &delivery);
-        Program::start("kafka-source", and(env, other)).await
+        self.start("kafka-source", and(env, other)).await
     }
 
     pub async fn frontend(&self, buy: &str, query: &str) -> Program {
         let urls = [("BUY_URL", buy), ("QUERY_URL", query)];
         let env = urls.map(|(name, url)| (name, url.to_owned())).into();
-        Program::start("frontend", env).await
+        self.start("frontend", env).await
     }
 
     /// The address of a database server that is reached in another way.
@@ -143,6 +161,15 @@ impl Scene {
         client.database(&self.database).collection("purchases")
     }
 
+    /// How many there are.
+    pub async fn count_documents(&self) -> u64 {
+        self.documents()
+            .await
+            .count_documents(doc! {})
+            .await
+            .unwrap()
+    }
+
     /// Waits until the group has committed everything.
     pub async fn drained(&self) {
         eventually("the group to commit everything", async || {
@@ -153,11 +180,29 @@ impl Scene {
 
     /// How many records the group has not committed yet.
     pub async fn lag(&self) -> i64 {
+        let positions = self.positions().await;
+        positions
+            .iter()
+            .map(|position| position.end - position.committed)
+            .sum()
+    }
+
+    /// Where the group is, by partition.
+    pub async fn positions(&self) -> Vec<Position> {
         let scene = self.clone();
-        let lag = tokio::task::spawn_blocking(move || {
-            topics::lag(&scene.servers.kafka, &scene.group, &scene.topic)
+        let positions = tokio::task::spawn_blocking(move || {
+            topics::positions(&scene.servers.kafka, &scene.group, &scene.topic)
         });
-        lag.await.unwrap()
+        positions.await.unwrap()
+    }
+
+    /// How many members the group has, once it has shared out its partitions among them.
+    pub async fn members(&self) -> Option<usize> {
+        let scene = self.clone();
+        let members = tokio::task::spawn_blocking(move || {
+            topics::members(&scene.servers.kafka, &scene.group)
+        });
+        members.await.unwrap()
     }
 }
 

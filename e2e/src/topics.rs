@@ -57,6 +57,8 @@ pub async fn produce(brokers: &str, topic: &str, records: &[Raw]) {
     let producer: FutureProducer = config(brokers)
         .set("message.max.bytes", "4000000")
         .set("linger.ms", "5")
+        // What a topic limits is a batch of records; one alone may be larger than this.
+        .set("batch.size", "65536")
         .create()
         .unwrap();
     let mut sent = Vec::new();
@@ -126,8 +128,15 @@ pub fn header(record: &OwnedMessage, name: &str) -> Option<String> {
     Some(String::from_utf8_lossy(header.value?).into_owned())
 }
 
-/// How many records of a topic a group has not committed yet.
-pub fn lag(brokers: &str, group: &str, topic: &str) -> i64 {
+/// How far a group is in a partition: the next record that it would read after a restart, and the next one to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    pub committed: i64,
+    pub end: i64,
+}
+
+/// The positions of a group by partition; without any, it begins with the first record.
+pub fn positions(brokers: &str, group: &str, topic: &str) -> Vec<Position> {
     let consumer: BaseConsumer = config(brokers).set("group.id", group).create().unwrap();
     let mut wanted = TopicPartitionList::new();
     let partitions = partitions(&consumer, topic);
@@ -135,29 +144,35 @@ pub fn lag(brokers: &str, group: &str, topic: &str) -> i64 {
         wanted.add_partition(topic, *partition);
     }
     let committed = consumer.committed_offsets(wanted, PATIENCE).unwrap();
-    let lag_of = |partition: &i32| {
-        let (low, high) = consumer
+    let position = |partition: &i32| {
+        let (low, end) = consumer
             .fetch_watermarks(topic, *partition, PATIENCE)
             .unwrap();
-        match committed
-            .find_partition(topic, *partition)
-            .unwrap()
-            .offset()
-        {
-            Offset::Offset(offset) => high - offset,
-            _ => high - low,
+        let committed = committed.find_partition(topic, *partition).unwrap();
+        let committed = committed.offset().to_raw().filter(|offset| *offset >= 0);
+        Position {
+            committed: committed.unwrap_or(low),
+            end,
         }
     };
-    partitions.iter().map(lag_of).sum()
+    partitions.iter().map(position).collect()
 }
 
+/// How many members a group has; none while it shares out its partitions.
+pub fn members(brokers: &str, group: &str) -> Option<usize> {
+    let consumer: BaseConsumer = config(brokers).create().unwrap();
+    let groups = consumer.fetch_group_list(Some(group), PATIENCE).unwrap();
+    let group = groups.groups().first()?;
+    (group.state() == "Stable").then(|| group.members().len())
+}
+
+/// In ascending order.
 fn partitions(consumer: &BaseConsumer, topic: &str) -> Vec<i32> {
     let metadata = consumer
         .fetch_metadata(Some(topic), Duration::from_secs(10))
         .unwrap();
-    metadata.topics()[0]
-        .partitions()
-        .iter()
-        .map(MetadataPartition::id)
-        .collect()
+    let partitions = metadata.topics()[0].partitions();
+    let mut partitions: Vec<_> = partitions.iter().map(MetadataPartition::id).collect();
+    partitions.sort_unstable();
+    partitions
 }

@@ -83,12 +83,7 @@ impl Traffic {
     }
 
     pub async fn count_documents(&self) -> u64 {
-        self.scene
-            .documents()
-            .await
-            .count_documents(doc! {})
-            .await
-            .unwrap()
+        self.scene.count_documents().await
     }
 
     /// Waits until a purchase is stored that was not yet; how long that took.

@@ -51,7 +51,7 @@ prepare_kafka() {
     (
         flock 8
         for broker in "${brokers[@]}"; do
-            choose_ports "$broker" "$given" PORT PROXIED PROXY CONTROLLER
+            choose_ports "$broker" "$given" PORT PROXIED PROXY CONTROLLER SECURED
             given=
         done
         if [ ! -e "$cluster" ]; then
@@ -67,15 +67,18 @@ joined() { local IFS=, && echo "$*"; }
 
 # The data are named without their folder: Kafka would take a comma in it for a list.
 write_properties() {
-    local at=127.0.0.1 port proxied controller broker voters=() copies=${#brokers[@]}
-    port=$(port "$1" PORT) proxied=$(port "$1" PROXIED) controller=$(port "$1" CONTROLLER)
+    local at=127.0.0.1 port proxied controller secured broker voters=() copies=${#brokers[@]}
+    port=$(port "$1" PORT) proxied=$(port "$1" PROXIED) controller=$(port "$1" CONTROLLER) secured=$(port "$1" SECURED)
     for broker in "${brokers[@]}"; do voters+=("$(id_of "$broker")@$at:$(port "$broker" CONTROLLER)"); done
     cat <<END
 process.roles=broker,controller
 node.id=$(id_of "$1")
-listeners=PLAINTEXT://$at:$port,PROXIED://$at:$proxied,CONTROLLER://$at:$controller
-advertised.listeners=PLAINTEXT://$at:$port,PROXIED://$at:$(port "$1" PROXY)
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://$at:$port,PROXIED://$at:$proxied,SECURED://$at:$secured,CONTROLLER://$at:$controller
+advertised.listeners=PLAINTEXT://$at:$port,PROXIED://$at:$(port "$1" PROXY),SECURED://$at:$secured
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,SECURED:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.name.secured.sasl.enabled.mechanisms=PLAIN
+listener.name.secured.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+  user_shop="correct-horse";
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 controller.quorum.voters=$(joined "${voters[@]}")
@@ -152,13 +155,15 @@ kafka_is_ready() {
 }
 
 kafka_variables() {
-    local broker brokers_at=() proxied_at=() proxies=()
+    local broker brokers_at=() proxied_at=() proxies=() secured_at=()
     for broker in "${brokers[@]}"; do
         brokers_at+=("127.0.0.1:$(port "$broker" PORT)")
         proxied_at+=("127.0.0.1:$(port "$broker" PROXIED)")
         proxies+=("$(port "$broker" PROXY)")
+        secured_at+=("127.0.0.1:$(port "$broker" SECURED)")
     done
     variable KAFKA_BROKER "$(joined "${brokers_at[@]}")"
     variable KAFKA_PROXIED "$(joined "${proxied_at[@]}")"
     variable KAFKA_PROXY_PORT "$(joined "${proxies[@]}")"
+    variable KAFKA_SECURED "$(joined "${secured_at[@]}")"
 }

@@ -2,7 +2,8 @@
 //!
 //! One contract suite per port, run by every adapter ([`contract`]); the oracle that decides whether the one promise was
 //! kept ([`oracle`]); sample purchases ([`sample`]); a SQLite file ([`file`]), a router on a real socket ([`app`]), a client that speaks raw bytes
-//! ([`raw`]), a process that is ended with its test ([`process`]), and where the real servers are ([`services`]).
+//! ([`raw`]), a process that is ended with its test ([`process`]), the product in one process ([`product`]), and where the real
+//! servers are ([`services`]).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,6 +15,7 @@ pub mod contract;
 pub mod file;
 pub mod oracle;
 pub mod process;
+pub mod product;
 pub mod random;
 pub mod raw;
 pub mod sample;

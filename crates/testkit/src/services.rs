@@ -13,6 +13,12 @@ pub fn kafka_behind_proxy() -> (String, u16) {
     (address("KAFKA_PROXIED", "Kafka"), port.parse().unwrap())
 }
 
+/// The broker's listener that asks who is there, and the user and password that it knows.
+#[must_use]
+pub fn kafka_secured() -> (String, &'static str, &'static str) {
+    (address("KAFKA_SECURED", "Kafka"), "shop", "correct-horse")
+}
+
 /// The address of a MongoDB.
 #[must_use]
 pub fn mongodb() -> String {

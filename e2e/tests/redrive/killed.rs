@@ -1,6 +1,7 @@
 //! A thousand dead letters, and a replay that is interrupted, and killed, in the middle.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use e2e::topics::{self, Raw};
 use e2e::{Scene, Servers};
@@ -10,6 +11,7 @@ use rustix::process::Signal;
 use testkit::eventually;
 use testkit::process::Process;
 use testkit::sample::NOON_MS;
+use tokio::time::sleep;
 
 use crate::buried::{Keeper, bought, event_of, purchase, raw, raw_id};
 use crate::terminal::run;
@@ -70,17 +72,20 @@ fn case(topic: &str) -> Case {
 
 /// How many records are in the topic of purchases.
 async fn written(scene: &Scene) -> i64 {
-    let (brokers, topic) = (scene.servers.kafka.clone(), scene.topic.clone());
-    let nobody = format!("{}-nobody", scene.group);
-    let count = move || topics::lag(&brokers, &nobody, &topic);
-    tokio::task::spawn_blocking(count).await.unwrap()
+    let positions = scene.positions().await;
+    positions.iter().map(|position| position.end).sum()
 }
 
-/// A replay that has written a part of the events.
+/// A replay that stands still after it has written a part of the events. It goes on in slices until then: it is quicker than
+/// it can be watched.
 async fn midway(scene: &Scene, part: i64) -> Process {
+    const SLICE: Duration = Duration::from_millis(20);
     let words = ["replay", "--execute", "--in-flight", "1"];
     let replay = Process::start(&mut scene.redrive(&words));
     eventually("a part of the events in the log", async || {
+        replay.signal(Signal::CONT);
+        sleep(SLICE).await;
+        replay.signal(Signal::STOP);
         (written(scene).await >= part).then_some(())
     })
     .await;
@@ -126,6 +131,7 @@ async fn a_replay_that_is_interrupted_and_killed_and_run_again_stores_everything
 
     let mut interrupted = midway(&scene, 50).await;
     interrupted.signal(Signal::INT);
+    interrupted.signal(Signal::CONT);
     let status = interrupted.exit_status().await;
     let told = interrupted.said();
     assert_eq!(status.code(), Some(1), "{told}");

@@ -13,12 +13,7 @@ use std::time::{Duration, Instant};
 
 use testkit::app::client;
 use testkit::oracle::{self, Intent, Oracle, Outcome};
-
-#[allow(dead_code, reason = "this test needs less of it than the others")]
-#[path = "product/product.rs"]
-mod product;
-
-use product::{Folder, Product};
+use testkit::product::{Folder, Product};
 
 const ROUNDS: usize = 300;
 const WARM_UP: usize = 50;
@@ -29,7 +24,8 @@ const WARM_UP: usize = 50;
     ignore = "a debug build is several times slower than what is promised"
 )]
 async fn accepted_is_listed_within_six_syncs() {
-    let folder = Folder::new();
+    let program = env!("CARGO_BIN_EXE_user-buy-list");
+    let folder = Folder::new(program, env!("CARGO_TARGET_TMPDIR"));
     let product = Product::start(&folder).await;
     let url = &product.buy;
 

@@ -109,6 +109,36 @@ impl Report {
         self
     }
 
+    /// What was found is what was expected; both are sorted.
+    pub(crate) fn expect_all<T: Ord + fmt::Debug>(
+        self,
+        what: &str,
+        found: &[T],
+        expected: &[T],
+    ) -> Self {
+        const SHOWN: usize = 3;
+        let only = |these: &[T], those: &[T]| {
+            let only: Vec<_> = these
+                .iter()
+                .filter(|one| those.binary_search(one).is_err())
+                .collect();
+            format!("{:?}", &only[..only.len().min(SHOWN)])
+        };
+        self.expect(found == expected, || {
+            format!(
+                "{what}: {} instead of {}; missing are {}, and wrong are {}",
+                found.len(),
+                expected.len(),
+                only(expected, found),
+                only(found, expected),
+            )
+        })
+    }
+
+    pub(crate) fn problem(&mut self, problem: String) {
+        self.problems.push(problem);
+    }
+
     /// Something took at most so long.
     pub(crate) fn within(self, what: &str, took: Duration, most: Duration) -> Self {
         self.expect(took <= most, || {

@@ -1,5 +1,6 @@
 //! Which rows run, which of them at the same time, and what came of them.
 
+use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,6 @@ use std::time::Duration;
 use e2e::Servers;
 use testkit::random::Random;
 use tokio::runtime::Handle;
-use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use crate::report::{HEADING, Line, Outcome, Report};
@@ -107,7 +107,10 @@ async fn run_row(
     let task = tokio::task::spawn_blocking(move || handle.block_on((row.run)(case)));
     let reports = match tokio::time::timeout(ROW_MAX + soak, task).await {
         Ok(Ok(reports)) => reports,
-        Ok(Err(error)) => vec![Report::broken(row.numbers[0], text_of(error))],
+        Ok(Err(error)) => vec![Report::broken(
+            row.numbers[0],
+            text_of(&*error.into_panic()),
+        )],
         Err(_) => vec![Report::broken(
             row.numbers[0],
             format!("it did not end within {ROW_MAX:?}"),
@@ -123,8 +126,8 @@ async fn run_row(
     reports
 }
 
-fn text_of(error: JoinError) -> String {
-    let panic = error.into_panic();
+/// What a panic said.
+pub(crate) fn text_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("it panicked")

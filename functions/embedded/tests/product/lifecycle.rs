@@ -6,12 +6,13 @@ use rustix::process::Signal;
 use testkit::app::client;
 use testkit::oracle::{self, Intent, Oracle, Outcome};
 use testkit::process::Process;
+use testkit::product::Product;
 
-use crate::product::{Folder, Product, command, status};
+use crate::product::{new_folder, status};
 
 #[tokio::test]
 async fn the_greeting_says_what_to_open_and_what_to_try_and_that_works() {
-    let folder = Folder::new();
+    let folder = new_folder();
     let product = Product::start(&folder).await;
     let said = product.process.said();
     assert!(
@@ -55,9 +56,9 @@ async fn the_greeting_says_what_to_open_and_what_to_try_and_that_works() {
 
 #[tokio::test]
 async fn a_second_start_on_the_same_data_says_so_plainly() {
-    let folder = Folder::new();
+    let folder = new_folder();
     let product = Product::start(&folder).await;
-    let mut second = Process::start(&mut command(&folder.path()));
+    let mut second = Process::start(&mut folder.command());
     let status = second.exit_status().await;
     assert_eq!(status.code(), Some(1));
     let said = second.line_with("already running").await;
@@ -78,7 +79,7 @@ async fn a_second_start_on_the_same_data_says_so_plainly() {
 
 #[tokio::test]
 async fn ctrl_c_answers_what_is_in_flight_and_delivers_what_is_in_the_log() {
-    let folder = Folder::new();
+    let folder = new_folder();
     let mut product = Product::start(&folder).await;
     let oracle = Oracle::default();
     let client = client();
@@ -111,7 +112,7 @@ async fn ctrl_c_answers_what_is_in_flight_and_delivers_what_is_in_the_log() {
 async fn when_the_functions_ports_are_in_use_the_page_is_enough() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let folder = Folder::new();
+    let folder = new_folder();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_user-buy-list"));
     command
         .arg("--data-dir")
@@ -135,8 +136,8 @@ async fn when_the_functions_ports_are_in_use_the_page_is_enough() {
 async fn when_the_pages_port_is_in_use_it_says_which_and_how_to_choose_another() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let folder = Folder::new();
-    let mut process = Process::start(command(&folder.path()).args(["--port", &port]));
+    let folder = new_folder();
+    let mut process = Process::start(folder.command().args(["--port", &port]));
     assert_ne!(process.exit_status().await.code(), Some(0));
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_user-buy-list"));
     command
@@ -151,8 +152,8 @@ async fn when_the_pages_port_is_in_use_it_says_which_and_how_to_choose_another()
 
 #[tokio::test]
 async fn bad_configuration_is_reported_all_at_once() {
-    let folder = Folder::new();
-    let mut command = command(&folder.path());
+    let folder = new_folder();
+    let mut command = folder.command();
     command
         .env("HOST", "somewhere")
         .env("MAX_IN_FLIGHT", "many")
@@ -167,11 +168,11 @@ async fn bad_configuration_is_reported_all_at_once() {
 
 #[tokio::test]
 async fn metrics_have_a_port_of_their_own_when_asked() {
-    let folder = Folder::new();
+    let folder = new_folder();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port();
     drop(free);
-    let mut command = command(&folder.path());
+    let mut command = folder.command();
     command.env("METRICS_PORT", port.to_string());
     let product = Product::start_command(&mut command).await;
     assert_eq!(
@@ -189,7 +190,7 @@ async fn metrics_have_a_port_of_their_own_when_asked() {
 /// The lock on the file belongs to the process, not to the file's presence.
 #[tokio::test]
 async fn a_killed_process_leaves_no_lock_behind() {
-    let folder = Folder::new();
+    let folder = new_folder();
     Product::start(&folder).await.process.kill();
     let started = std::time::Instant::now();
     Product::start(&folder).await.stop().await;

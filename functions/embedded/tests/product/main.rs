@@ -1,12 +1,11 @@
-//! The product as a process: what its user, its operator and a power cut do to it.
+//! The product as a process: what its user and its operator do to it. What a power cut, a full disk and a lock do is in the fault
+//! suite (`scripts/faults.sh`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "a test stops at the first surprise"
 )]
 
-mod durability;
-mod kills;
 mod lifecycle;
 mod path;
 mod product;

@@ -1,14 +1,12 @@
 //! One purchase, all the way, through every door of the process.
 
-use std::process::Command;
-
-use rustix::process::{Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
 use testkit::app::client;
 use testkit::oracle::{self, Intent, Oracle, Outcome};
+use testkit::product::Product;
 use testkit::{eventually, sample};
 
-use crate::product::{self, Folder, Product, add_arguments};
+use crate::product::new_folder;
 
 async fn post(url: &str, key: Option<&str>, body: &Value) -> (u16, Value) {
     let mut request = client()
@@ -28,7 +26,7 @@ async fn post(url: &str, key: Option<&str>, body: &Value) -> (u16, Value) {
 
 #[tokio::test]
 async fn hostile_user_ids_buy_and_list_exactly_through_every_door() {
-    let folder = Folder::new();
+    let folder = new_folder();
     let product = Product::start(&folder).await;
     for door in [
         &product.page,
@@ -78,7 +76,7 @@ async fn raw_get(door: &str, path: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn the_same_key_again_is_the_same_purchase_later_at_once_and_after_a_restart() {
-    let folder = Folder::new();
+    let folder = new_folder();
     let product = Product::start(&folder).await;
     let oracle = Oracle::default();
     let client = client();
@@ -120,7 +118,7 @@ async fn the_same_key_again_is_the_same_purchase_later_at_once_and_after_a_resta
 
 #[tokio::test]
 async fn a_client_that_waits_is_told_when_its_purchase_is_listed() {
-    let folder = Folder::new();
+    let folder = new_folder();
     let product = Product::start(&folder).await;
     let body = json!({"username": "Ada", "userid": "ada", "item": "tea", "price": "12.50"});
     let (status, answer) = post(&format!("{}/buy", product.page), None, &body).await;
@@ -142,7 +140,7 @@ async fn a_client_that_waits_is_told_when_its_purchase_is_listed() {
 
 #[tokio::test]
 async fn what_cannot_be_stored_is_kept_as_a_dead_letter_and_nothing_waits_behind_it() {
-    let folder = Folder::new();
+    let folder = new_folder();
     let product = Product::start(&folder).await;
     let client = client();
     // The id that the keyed purchase below will get is taken by other content: an impossible thing, made by hand.
@@ -181,88 +179,8 @@ async fn what_cannot_be_stored_is_kept_as_a_dead_letter_and_nothing_waits_behind
 }
 
 #[tokio::test]
-async fn while_the_file_is_locked_nothing_is_promised_and_afterwards_nothing_is_missing() {
-    let folder = Folder::new();
-    let product = Product::start(&folder).await;
-    let client = client();
-    let oracle = Oracle::default();
-    let before = Intent::new("ada", true);
-    oracle.buy(&client, &product.buy, &before).await;
-    let lock = folder.open_database();
-    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let during = Intent::new("ada", true);
-    let started = std::time::Instant::now();
-    assert_eq!(
-        oracle.buy(&client, &product.buy, &during).await,
-        Outcome::NotRecorded
-    );
-    assert!(started.elapsed() < std::time::Duration::from_secs(5));
-    assert_eq!(
-        product::status(format!("{}/ready", product.page)).await,
-        503
-    );
-    lock.execute_batch("ROLLBACK").unwrap();
-    eventually("a purchase after the lock", async || {
-        let outcome = oracle.buy(&client, &product.buy, &during).await;
-        matches!(outcome, Outcome::Accepted(_)).then_some(())
-    })
-    .await;
-    let verdict = oracle.judge(&oracle.full_lists(&client, &product.page).await);
-    assert!(verdict.is_kept(), "{verdict:#?}");
-    product.stop().await;
-}
-
-#[tokio::test]
-async fn while_the_disk_is_full_nothing_is_promised_and_afterwards_nothing_is_missing() {
-    let folder = Folder::new();
-    // A process may not write beyond a size of file that is lowered and raised from outside: to SQLite that is a disk that
-    // takes nothing. The signal that comes with it is ignored, as it would be with a real disk.
-    let mut command = Command::new("sh");
-    command.args([
-        "-c",
-        "trap '' XFSZ; exec \"$@\"",
-        "sh",
-        env!("CARGO_BIN_EXE_user-buy-list"),
-    ]);
-    add_arguments(&mut command, &folder.path());
-    let product = Product::start_command(&mut command).await;
-    let limit_file_size = |bytes| {
-        let limit = Rlimit {
-            current: bytes,
-            maximum: None,
-        };
-        prlimit(Some(product.process.pid()), Resource::Fsize, limit).unwrap();
-    };
-    let client = client();
-    let oracle = Oracle::default();
-    oracle
-        .buy(&client, &product.buy, &Intent::new("ada", true))
-        .await;
-    limit_file_size(Some(4_096));
-    let during: Vec<_> = (0..20).map(|n| Intent::new("ada", n % 2 == 0)).collect();
-    for intent in &during {
-        let outcome = oracle.buy(&client, &product.buy, intent).await;
-        assert!(!matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
-    }
-    assert_eq!(
-        product::status(format!("{}/ready", product.page)).await,
-        503
-    );
-    limit_file_size(None);
-    for intent in during.iter().filter(|intent| intent.key.is_some()) {
-        let outcome = oracle.buy(&client, &product.buy, intent).await;
-        assert!(matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
-    }
-    let verdict = oracle.judge(&oracle.full_lists(&client, &product.page).await);
-    assert!(verdict.is_kept(), "{verdict:#?}");
-    product.stop().await;
-    assert_eq!(folder.integrity(), "ok");
-    assert_eq!(folder.count("log"), 0);
-}
-
-#[tokio::test]
 async fn a_wrong_request_is_answered_with_a_problem_at_every_door() {
-    let folder = Folder::new();
+    let folder = new_folder();
     let product = Product::start(&folder).await;
     let client = client();
     for door in [

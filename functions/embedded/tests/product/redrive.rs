@@ -6,9 +6,10 @@ use purchase::event::structured;
 use purchase::{Purchase, PurchaseEvent, PurchaseId, Timestamp};
 use serde_json::Value;
 use testkit::app::client;
+use testkit::product::{Folder, Product};
 use testkit::{eventually, oracle, sample};
 
-use crate::product::{Folder, Product};
+use crate::product::new_folder;
 
 fn redrive(folder: &Folder, words: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_user-buy-list"));
@@ -86,7 +87,7 @@ async fn listed(product: &Product) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn beside_a_running_product_everything_that_can_be_is_stored_once() {
-    let folder = Folder::new();
+    let folder = new_folder();
     let product = Product::start(&folder).await;
     let ids = bury_all(&folder);
     let dry = said(&folder, &["replay"]);
@@ -132,7 +133,7 @@ async fn beside_a_running_product_everything_that_can_be_is_stored_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_replayed_without_a_product_is_delivered_by_the_next_one() {
-    let folder = Folder::new();
+    let folder = new_folder();
     Product::start(&folder).await.stop().await;
     let ids = bury_all(&folder);
     for _ in 0..2 {
@@ -155,7 +156,7 @@ async fn what_is_replayed_without_a_product_is_delivered_by_the_next_one() {
 
 #[tokio::test]
 async fn the_commands_of_the_readme_do_what_it_says() {
-    let folder = Folder::new();
+    let folder = new_folder();
     Product::start(&folder).await.stop().await;
     let purchase = sample::purchase("ada");
     let id = purchase.id.to_string();
@@ -186,7 +187,7 @@ async fn the_commands_of_the_readme_do_what_it_says() {
 
 #[test]
 fn a_folder_without_a_database_is_refused_and_stays_as_it_is() {
-    let folder = Folder::new();
+    let folder = new_folder();
     let output = redrive(&folder, &["list"]);
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{errors}");
@@ -204,7 +205,7 @@ fn a_folder_without_a_database_is_refused_and_stays_as_it_is() {
 
 #[test]
 fn wrong_words_end_with_the_code_of_bad_usage() {
-    let folder = Folder::new();
+    let folder = new_folder();
     for words in [
         &["burn"][..],
         &["replay", "--include", "invalid"],

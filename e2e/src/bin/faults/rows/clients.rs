@@ -33,7 +33,13 @@ async fn insist(oracle: &Oracle, url: &str, intent: &Intent) {
 }
 
 /// Waits until all is delivered, and asks the oracle.
-async fn judge(row: u8, scene: &Scene, stack: Stack, road: Road, oracle: &Oracle) -> Report {
+pub(super) async fn judge(
+    row: u8,
+    scene: &Scene,
+    stack: Stack,
+    road: Road,
+    oracle: &Oracle,
+) -> Report {
     scene.drained().await;
     let lists = oracle.full_lists(&client(), &stack.query.url()).await;
     stack.stop().await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use e2e::{Answered, Program, Road, Scene, Servers, Toxiproxy, Traffic, buy_once};
+use e2e::{Answered, Program, Road, Scene, Servers, Toxiproxy, Traffic, buy_once, port_opens};
 use futures_util::future::join_all;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
@@ -12,7 +12,6 @@ use serde_json::json;
 use testkit::app::client;
 use testkit::eventually;
 use testkit::oracle::{Intent, Oracle};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 use super::Case;
@@ -31,14 +30,6 @@ async fn both(servers: &Arc<Servers>) -> Vec<Traffic> {
         traffics.push(Traffic::start(Scene::on(servers.clone()).await, road).await);
     }
     traffics
-}
-
-/// Waits until somebody listens.
-async fn port_opens(address: &str) {
-    eventually("the port of a server", async || {
-        TcpStream::connect(address).await.ok()
-    })
-    .await;
 }
 
 pub(crate) async fn killed(case: Case) -> Vec<Report> {

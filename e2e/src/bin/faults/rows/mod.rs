@@ -1,22 +1,49 @@
 //! The rows: one function for each fault, or for several that one run shows.
 
 mod clients;
+mod clock;
 mod cluster;
+mod connections;
 mod crowd;
+mod delivery;
+mod embedded;
+mod events;
+mod exhausted;
 mod full;
+mod functions;
+mod identity;
+mod json;
 mod log;
+mod long_list;
+mod members;
+mod oversize;
+mod page;
+mod poison;
+mod purchases;
+mod refused;
+mod secrets;
+mod smuggling;
 mod soak;
 mod store;
+mod userids;
+mod wire;
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use e2e::Servers;
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use testkit::random::Random;
 
 use crate::report::Report;
+use crate::suite::text_of;
+
+/// A group takes notice of a member that is gone in ten seconds, and a machine that does much else may need more.
+const GROUP_MAX: Duration = Duration::from_secs(45);
 
 /// A fault, or several that one run shows.
 pub(crate) struct Row {
@@ -50,6 +77,17 @@ pub(crate) struct Case {
     pub(crate) random: Random,
     /// How long the soak goes on.
     pub(crate) soak: Duration,
+}
+
+/// Rows at the same time, most of whose time is waiting. One that breaks off takes nobody else's report along.
+async fn beside(rows: Vec<(u8, Running)>) -> Vec<Report> {
+    let run = async |(number, row): (u8, Running)| match AssertUnwindSafe(row).catch_unwind().await
+    {
+        Ok(reports) => reports,
+        Err(panic) => vec![Report::broken(number, text_of(&*panic))],
+    };
+    let reports = join_all(rows.into_iter().map(run)).await;
+    reports.into_iter().flatten().collect()
 }
 
 macro_rules! row {
@@ -129,6 +167,111 @@ pub(crate) const ALL: &[Row] = &[
         clients::drained
     ),
     row!(
+        Shared,
+        [11],
+        "every event 1 to 5 times, shuffled",
+        delivery::repeated
+    ),
+    row!(
+        Shared,
+        [12, 13, 14, 15],
+        "conflicts, mixed batches, poison; dead letters that cannot be written",
+        refused::refused
+    ),
+    row!(
+        Shared,
+        [16, 17],
+        "killed between write and commit; members stand still, go and come",
+        members::disturbed
+    ),
+    row!(
+        Shared,
+        [21, 22],
+        "the product in one process killed 100 times, on a full disk, locked out",
+        embedded::product
+    ),
+    row!(
+        Shared,
+        [40, 41],
+        "one key many times; one record by both roads",
+        identity::same
+    ),
+    row!(
+        Shared,
+        [30, 31, 32],
+        "the page: hostile words, impatient people, 100,000 purchases",
+        page::in_chromium
+    ),
+    row!(
+        Shared,
+        [11],
+        "20,000 events twice each, 64 at a time",
+        delivery::repeated_at_length,
+        nightly
+    ),
+    row!(
+        Shared,
+        [36],
+        "the whole log again, by both roads",
+        delivery::replayed,
+        nightly
+    ),
+    row!(
+        Alone,
+        [24],
+        "more connections than files",
+        connections::too_many
+    ),
+    row!(
+        Shared,
+        [25],
+        "requests larger than they may be, or claiming it",
+        oversize::oversized
+    ),
+    row!(
+        Shared,
+        [26],
+        "a second request hidden in the first",
+        smuggling::smuggled
+    ),
+    row!(
+        Shared,
+        [27],
+        "JSON that a parser, a float or a driver could trip over",
+        json::odd_json
+    ),
+    row!(
+        Shared,
+        [28],
+        "user ids that look like a path, a pattern or an operator",
+        userids::odd
+    ),
+    row!(
+        Shared,
+        [29],
+        "CloudEvents of any kind, in every mode",
+        events::odd
+    ),
+    row!(
+        Shared,
+        [32],
+        "100,000 purchases of one user, for a slow reader",
+        long_list::long
+    ),
+    row!(
+        Shared,
+        [34],
+        "passwords in the environment, right, wrong and misplaced",
+        secrets::secret
+    ),
+    row!(
+        Shared,
+        [38],
+        "a wall clock that is an hour wrong, and goes back",
+        clock::wrong,
+        nightly
+    ),
+    row!(
         Store,
         [10],
         "mongod killed and standing still under load",
@@ -161,6 +304,13 @@ pub(crate) const ALL: &[Row] = &[
         nightly
     ),
     row!(Log, [39], "disks that are full", full::disks, nightly),
+    row!(
+        Store,
+        [39],
+        "the store away for longer than the source tries",
+        exhausted::redriven,
+        nightly
+    ),
     row!(
         Log,
         [37],

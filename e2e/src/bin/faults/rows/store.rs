@@ -3,16 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use e2e::{Program, Road, Scene, Servers, Settled, Traffic, topics};
+use e2e::{Program, Road, Scene, Servers, Settled, Traffic, port_opens, topics};
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
-use mongodb::bson::{DateTime, doc};
 use testkit::app::client;
 use testkit::eventually;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-use super::Case;
+use super::{Case, purchases};
 use crate::report::Report;
 
 const BACK_MAX: Duration = Duration::from_secs(3);
@@ -38,21 +36,13 @@ pub(super) async fn refused(traffic: &Traffic) -> u64 {
     }
 }
 
-async fn port_opens(servers: &Servers) {
-    let address = servers.mongodb_address().to_owned();
-    eventually("the port of mongod", async || {
-        TcpStream::connect(&address).await.ok()
-    })
-    .await;
-}
-
 /// Starts it again, and gives the moment at which its port was open.
 async fn back(servers: &Arc<Servers>) -> Instant {
     let up = tokio::spawn({
         let servers = servers.clone();
         async move { servers.run_async(&["up", "mongod"]).await }
     });
-    port_opens(servers).await;
+    port_opens(servers.mongodb_address()).await;
     let opened = Instant::now();
     up.await.unwrap();
     opened
@@ -238,9 +228,6 @@ async fn away_for(
     (reports, memory)
 }
 
-/// So many that a list is far from its end when its first bytes are there.
-const PURCHASES: i64 = 100_000;
-
 pub(crate) async fn killed_in_a_list(case: Case) -> Vec<Report> {
     let servers = case.servers;
     let scene = Scene::on(servers.clone()).await;
@@ -252,16 +239,7 @@ pub(crate) async fn killed_in_a_list(case: Case) -> Vec<Report> {
         (names.len() == 3).then_some(())
     })
     .await;
-    for part in 0..PURCHASES / 10_000 {
-        let purchases = (0..10_000).map(|n| {
-            let n = part * 10_000 + n;
-            doc! {
-                "_id": format!("01930000-0000-7000-8000-{n:012x}"), "username": "Ada", "userid": "ada", "item": "tea",
-                "price": 1.5, "timestamp": DateTime::from_millis(1_700_000_000_000 + n),
-            }
-        });
-        documents.insert_many(purchases).await.unwrap();
-    }
+    purchases::insert(&scene, "ada", purchases::MANY).await;
     let query = scene.query().await;
     let frontend = scene.frontend("http://127.0.0.1:1", &query.url()).await;
     let mut report = Report::new(42, "-");
@@ -299,7 +277,7 @@ async fn length_of(program: &Program) -> Result<usize, usize> {
 
 async fn broken_list(program: &Program, servers: &Arc<Servers>) -> Result<usize, usize> {
     read_list(program, async || {
-        servers.run_async(&["kill", "mongod"]).await
+        servers.run_async(&["kill", "mongod"]).await;
     })
     .await
 }
