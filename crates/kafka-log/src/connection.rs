@@ -40,7 +40,7 @@ impl Connection {
             "localhost:9092".to_owned(),
         );
         if !brokers.split(',').all(|broker| is_address(broker.trim())) {
-            env.problem("KAFKA_BROKER", BROKERS_EXPECTED, brokers.clone());
+            env.problem("KAFKA_BROKER", BROKERS_EXPECTED, shown(&brokers));
         }
         let (tls, sasl) = read_protocol(env);
         Self {
@@ -112,6 +112,15 @@ impl fmt::Debug for Connection {
             .field("user", &self.sasl.as_ref().map(|sasl| &sasl.user))
             .field("ca_file", &self.ca_file)
             .finish_non_exhaustive()
+    }
+}
+
+/// No address has an @: somebody wrote a password into this one.
+fn shown(brokers: &str) -> &str {
+    if brokers.contains('@') {
+        "*** (with a password? that is KAFKA_PASSWORD)"
+    } else {
+        brokers
     }
 }
 

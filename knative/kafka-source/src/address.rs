@@ -36,6 +36,12 @@ impl Address {
         }
     }
 
+    /// For the log: a query may hold a token.
+    #[must_use]
+    pub fn without_query(&self) -> &str {
+        self.text.split('?').next().unwrap_or_default()
+    }
+
     pub(crate) fn uri(&self) -> &Uri {
         &self.uri
     }

@@ -137,7 +137,7 @@ impl DeliveryBlock {
                 "an event that the sink does not take is tried again {retries} times within {span}, the longest wait {longest}"
             )
         };
-        match &self.dead_letter_sink {
+        match self.dead_letter_sink.as_ref().map(Address::without_query) {
             None => tracing::warn!(
                 retries,
                 "{tries}; then it is LOST, because there is no DEAD_LETTER_SINK"

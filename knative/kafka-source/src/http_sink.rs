@@ -170,7 +170,10 @@ impl Sink for HttpSink<'_> {
     async fn post(&self, event: &Event) -> Result<Response<Bytes>, SinkError> {
         let answer = self.client.exchange(self.request(event)?).await?;
         if answer.status() == StatusCode::SEE_OTHER && answer.headers().contains_key(LOCATION) {
-            tracing::warn!(sink = %self.address, "a sink answers 303, which the real KafkaSource follows with GET");
+            tracing::warn!(
+                sink = self.address.without_query(),
+                "a sink answers 303, which the real KafkaSource follows with GET"
+            );
         }
         Ok(answer)
     }

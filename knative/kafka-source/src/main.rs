@@ -16,9 +16,16 @@ fn main() -> ExitCode {
 }
 
 fn start(config: Config) -> Result<Function, BoxError> {
-    let (topic, group, sink) = (&config.topic, &config.group, &config.sink);
+    let (topic, group) = (&config.topic, &config.group);
+    let sink = config.sink.without_query();
     let ordered = config.ordering == Ordering::Ordered;
-    tracing::info!(topic, group, %sink, ordered, "posting the events of a topic to a sink");
+    tracing::info!(
+        topic,
+        group,
+        sink,
+        ordered,
+        "posting the events of a topic to a sink"
+    );
     config.delivery.announce();
 
     let http = config.http.clone();
