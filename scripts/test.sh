@@ -121,6 +121,8 @@ system_packages() {
     for tool in git curl strace kcat cmake make perl g++; do
         command -v "$tool" >/dev/null || missing+=("$tool")
     done
+    # For the row of the wrong clock.
+    [ -z "$nightly" ] || command -v faketime >/dev/null || missing+=(faketime)
     # Together, because they must be of one version.
     command -v chromedriver >/dev/null || missing+=(chromium chromium-driver)
     has_axe || python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)

@@ -131,7 +131,7 @@ fn is_address(broker: &str) -> bool {
             .strip_prefix('[')
             .and_then(|host| host.strip_suffix(']'))
             .map_or_else(|| (!host.contains(':')).then_some(host), Some);
-        host.is_some_and(|host| !host.is_empty() && !host.contains(['/', ' ', '[', ']']))
+        host.is_some_and(|host| !host.is_empty() && !host.contains(['/', ' ', '[', ']', '@']))
             && port.parse::<u16>().is_ok_and(|port| port > 0)
     })
 }

@@ -91,8 +91,10 @@ fn brokers_that_are_no_addresses_are_refused() {
         let problems = read(&[("KAFKA_BROKER", brokers)]).unwrap_err();
         assert!(problems.contains("KAFKA_BROKER"), "{brokers}: {problems}");
     }
-    let problems = read(&[("KAFKA_BROKER", "shop:s3cret@host:9092")]).unwrap_err();
-    assert!(!problems.contains("s3cret"), "{problems}");
+    for brokers in ["shop:s3cret@host:9092", "s3cret@host:9092"] {
+        let problems = read(&[("KAFKA_BROKER", brokers)]).unwrap_err();
+        assert!(!problems.contains("s3cret"), "{problems}");
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! A wall clock that is an hour wrong, and goes back while everything runs.
+//! buy with a wall clock that is an hour wrong, and goes back while it runs.
 //!
-//! The programs get theirs from libfaketime, which reads how wrong it is from a file. What measures how long something takes
-//! is not the wall clock, and stays right.
+//! buy alone gives purchases their time and their ids. It gets its clock from libfaketime, which reads how wrong it is from a
+//! file; what measures how long something takes is another clock, and stays right. (libfaketime does not know of every wait
+//! of librdkafka, so buy may spin meanwhile; the others could not do their work at all.)
 
 use std::collections::HashSet;
 use std::fs;
@@ -34,14 +35,17 @@ pub(crate) async fn wrong(mut case: Case) -> Vec<Report> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("offset");
         set(&file, 0);
-        let mut scene = Scene::on(case.servers.clone()).await;
-        scene.surroundings.env = vec![
+        let scene = Scene::on(case.servers.clone()).await;
+        let mut stack = Stack::start(&scene, road).await;
+        let mut elsewhen = scene.clone();
+        elsewhen.surroundings.env = vec![
             ("LD_PRELOAD", library().display().to_string()),
             ("FAKETIME_TIMESTAMP_FILE", file.display().to_string()),
             ("FAKETIME_CACHE_DURATION", "1".to_owned()),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
         ];
-        let stack = Stack::start(&scene, road).await;
+        let buy = elsewhen.buy(&stack.query.url()).await;
+        std::mem::replace(&mut stack.buy, buy).stop().await;
         let traffic = Traffic::through(scene.clone(), road, stack).await;
         let url = traffic.stack.buy.url();
         let intents: Vec<_> = (0..REPEATED)

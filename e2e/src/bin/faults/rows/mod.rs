@@ -22,6 +22,7 @@ mod poison;
 mod purchases;
 mod refused;
 mod secrets;
+mod slow;
 mod smuggling;
 mod soak;
 mod store;
@@ -215,6 +216,12 @@ pub(crate) const ALL: &[Row] = &[
         "the whole log again, by both roads",
         delivery::replayed,
         nightly
+    ),
+    row!(
+        Alone,
+        [23],
+        "1,000 slow clients at each function",
+        slow::slow
     ),
     row!(
         Alone,

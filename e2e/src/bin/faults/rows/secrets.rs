@@ -72,7 +72,8 @@ pub(crate) async fn secret(mut case: Case) -> Vec<Report> {
     }
 
     // What is no configuration, and what asks for none.
-    let secret = self::password(&mut case.random);
+    // Without an @: what follows one is a host to everybody.
+    let secret = self::password(&mut case.random).replace('@', "");
     heard.keeps("ada", &secret);
     let mut complaints = 0;
     for some in misplaced(&secret).chunks(8) {
@@ -270,7 +271,7 @@ fn misplaced(secret: &str) -> Vec<(&'static str, Vec<(&'static str, String)>)> {
             "shop:SECRET@host:9092",
             "sasl://shop:SECRET@host:9092",
             "host:9092,shop:SECRET@host:9093",
-            "SECRET",
+            "SECRET@host:9092",
         ] {
             misplaced.push((program, vec![("KAFKA_BROKER", uri(given))]));
         }
@@ -293,14 +294,17 @@ fn misplaced(secret: &str) -> Vec<(&'static str, Vec<(&'static str, String)>)> {
         ("kafka-source", "SINK"),
         ("kafka-source", "DEAD_LETTER_SINK"),
     ] {
-        for given in [
+        let mut addresses = vec![
             "http://ada:SECRET@host",
             "https://ada:SECRET@host/",
             "ada:SECRET@host:80",
-            "http://host/?password=SECRET",
-        ] {
-            misplaced.push((program, vec![(variable, uri(given))]));
+        ];
+        if program != "kafka-source" {
+            // A sink may have a query; it is part of its name.
+            addresses.push("http://host/?password=SECRET");
         }
+        let given = addresses.into_iter().map(uri);
+        misplaced.extend(given.map(|given| (program, vec![(variable, given)])));
     }
     misplaced
 }
