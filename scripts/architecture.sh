@@ -98,6 +98,7 @@ mongodb mongo-store
 END
     rule "testkit is a dev-dependency only" "list testkit under [dev-dependencies]" imports testkit
     rule "nothing depends on e2e" "move what is needed to testkit" imports e2e
+    rule "nothing depends on openapi" "serve the committed document: no product needs what makes it" imports openapi
     rule "serde_json never has arbitrary_precision" \
         "drop the feature, it changes every number of the build: read prices through RawValue" big_numbers
 }
@@ -172,7 +173,8 @@ plant() {
     depend functions/buy dependencies 'mongodb.workspace = true
 rusqlite.workspace = true
 testkit.workspace = true
-e2e = { path = "../../e2e" }'
+e2e = { path = "../../e2e" }
+openapi = { path = "../../crates/openapi" }'
     depend functions/query dependencies 'rdkafka.workspace = true'
     depend functions/storer dependencies 'rdkafka.workspace = true'
     depend crates/purchase dependencies 'tokio.workspace = true
@@ -252,6 +254,8 @@ broken rule: testkit is a dev-dependency only
 buy depends on testkit
 broken rule: nothing depends on e2e
 buy depends on e2e
+broken rule: nothing depends on openapi
+buy depends on openapi
 broken rule: serde_json never has arbitrary_precision
 crates/purchase/Cargo.toml:
 lines_501.rs: 501 lines

@@ -11,8 +11,8 @@ Usage: scripts/test.sh [--nightly]
 
 Runs all checks and tests, and prints the seconds of each phase. Ends at the first phase that fails, with its name.
 Needs Rust and a C compiler. Installs what else it needs: by apt-get what is missing of the packages that it names (with
-sudo unless root); cargo-deny, axe-core, Kafka, MongoDB and Toxiproxy into .tools. Kafka and MongoDB run on free ports of
-127.0.0.1 and end with the run.
+sudo unless root); cargo-deny, axe-core, Kafka, MongoDB, Toxiproxy and Schemathesis into .tools. Kafka and MongoDB run on free
+ports of 127.0.0.1 and end with the run.
 
   --nightly    also what takes too long for every change: the fault suite's longer rows, with a soak of an hour, and the
                proof that the suite notices when the promise is broken
@@ -125,7 +125,7 @@ system_packages() {
     [ -z "$nightly" ] || command -v faketime >/dev/null || missing+=(faketime)
     # Together, because they must be of one version.
     command -v chromedriver >/dev/null || missing+=(chromium chromium-driver)
-    has_axe || python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
+    python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
     [ "${#missing[@]}" -gt 0 ] || return 0
     command -v apt-get >/dev/null || die "missing: ${missing[*]}; there is no apt-get here, so install them yourself"
     if [ "$(id -u)" -ne 0 ]; then
@@ -168,6 +168,7 @@ prerequisites() {
     cargo_deny
     axe
     bash scripts/services.sh install
+    bash scripts/schemathesis.sh install
 }
 
 services() {

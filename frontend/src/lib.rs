@@ -7,7 +7,7 @@
 //! It does not parse, validate or change a purchase: requests and answers pass as they are.
 
 pub mod config;
-mod page;
+pub mod page;
 
 use axum::Router;
 use axum::body::Body;
@@ -19,6 +19,9 @@ use tower::ServiceExt;
 
 /// What an unknown address is told.
 pub const HINT: &str = "GET / (the page), POST /buy and GET /getAllUserBuys/{userid}";
+
+/// What it answers, for machines; `crates/openapi` makes it.
+pub const OPENAPI: &str = include_str!("../openapi.json");
 
 /// The page and the public routes, each handed to its upstream: `/buy` to `buy`, `/getAllUserBuys/{*userid}` to `query`.
 pub fn routes(buy: Router, query: Router) -> Router {

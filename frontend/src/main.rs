@@ -23,7 +23,8 @@ fn main() -> ExitCode {
         let checks = [reachable("buy", &buy_url), reachable("query", &query_url)];
         let buy = forward(buy_url, Deadlines::default());
         let query = forward(query_url, Deadlines::default());
-        let app = App::new("frontend", frontend::HINT, frontend::routes(buy, query));
+        let app = App::new("frontend", frontend::HINT, frontend::routes(buy, query))
+            .openapi(frontend::OPENAPI);
         let app = checks.into_iter().fold(app, |app, check| app.ready(check));
         Ok::<_, BoxError>(Function::new(app, http))
     })

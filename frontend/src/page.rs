@@ -4,7 +4,7 @@
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
@@ -17,8 +17,8 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 );
 
-const HTML: &str = "text/html; charset=utf-8";
-const CSS: &str = "text/css; charset=utf-8";
+pub const HTML: &str = "text/html; charset=utf-8";
+pub const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 pub(crate) fn routes() -> Router {
@@ -35,7 +35,8 @@ pub(crate) fn routes() -> Router {
         )
 }
 
-fn file(content_type: &'static str, content: &'static str) -> axum::routing::MethodRouter {
+/// Serves one file with what protects it and what keeps it from being sent twice.
+pub fn file(content_type: &'static str, content: &'static str) -> MethodRouter {
     let tag = format!(
         "\"{}\"",
         Uuid::new_v5(&Uuid::NAMESPACE_URL, content.as_bytes()).simple()

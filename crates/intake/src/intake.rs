@@ -9,7 +9,7 @@ use purchase::{IdempotencyKey, NewPurchase};
 use serve::{Body, Problem};
 
 /// A purchase is a few hundred bytes; the longest texts in four-byte characters, escaped, are under 20 KiB.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const JSON: &str = "application/json";

@@ -8,5 +8,5 @@ mod intake;
 mod unconfirmed;
 
 pub use created::created;
-pub use intake::Intake;
+pub use intake::{BODY_BYTES_MAX, Intake};
 pub use unconfirmed::{Unconfirmed, unconfirmed};

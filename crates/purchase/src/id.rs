@@ -142,6 +142,11 @@ pub enum KeyError {
     Quoting,
 }
 
+impl IdempotencyKey {
+    /// The longest key, in characters, quotes and escapes not counted.
+    pub const MAX: usize = 255;
+}
+
 impl FromStr for IdempotencyKey {
     type Err = KeyError;
 
@@ -157,7 +162,7 @@ impl FromStr for IdempotencyKey {
         };
         match key.len() {
             0 => Err(KeyError::Empty),
-            length @ 256.. => Err(KeyError::TooLong(length)),
+            length if length > Self::MAX => Err(KeyError::TooLong(length)),
             _ => Ok(Self(key)),
         }
     }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
 use tokio::sync::Semaphore;
 
 use crate::metrics::Metrics;
@@ -39,6 +41,14 @@ impl App {
             metrics: Metrics::new(),
             expose_metrics: false,
         }
+    }
+
+    /// Serves `GET /openapi.json`: what the routes answer, for machines. JSON.
+    pub fn openapi(mut self, document: &'static str) -> Self {
+        let answer = ([(CONTENT_TYPE, "application/json")], document);
+        let route = get(async move || answer);
+        self.routes = self.routes.route("/openapi.json", route);
+        self
     }
 
     /// One more thing that `/ready` asks.

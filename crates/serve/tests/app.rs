@@ -79,6 +79,18 @@ async fn get_text(app: &Router, uri: &str) -> (StatusCode, String) {
 }
 
 #[tokio::test]
+async fn document_is_served_as_it_is_and_only_if_there_is_one() {
+    let without = ask(&app().build(), Method::GET, "/openapi.json").await;
+    assert_eq!(without.status(), StatusCode::NOT_FOUND);
+    let with = app().openapi("{}\n").build();
+    let answer = ask(&with, Method::GET, "/openapi.json").await;
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    assert_eq!(text(answer).await, "{}\n");
+    let refused = ask(&with, Method::POST, "/openapi.json").await;
+    assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test]
 async fn unknown_route_is_a_404_problem_that_says_what_is_there() {
     let response = ask(&app().build(), Method::GET, "/nothing/here").await;
     assert_eq!(response.status(), 404);

@@ -21,6 +21,9 @@ pub use lists::lists;
 /// What buy answers, for whoever asks it something else.
 pub const HINT: &str = "POST /buy and GET /getAllUserBuys/{userid}";
 
+/// What it answers, for machines; `crates/openapi` makes it.
+pub const OPENAPI: &str = include_str!("../openapi.json");
+
 /// What buy needs.
 #[derive(Clone)]
 pub struct Buy {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use buy::config::Config;
-use buy::{Buy, HINT, lists, routes};
+use buy::{Buy, HINT, OPENAPI, lists, routes};
 use gateway::{Deadlines, forward};
 use kafka_log::{KafkaLog, LogOptions};
 use purchase::Stamp;
@@ -22,7 +22,9 @@ fn main() -> ExitCode {
             stamp: Stamp::system(),
         };
         let lists = lists(forward(config.customer_management, Deadlines::default()));
-        let app = App::new("buy", HINT, routes(buy).merge(lists)).ready(Arc::new(log.clone()));
+        let app = App::new("buy", HINT, routes(buy).merge(lists))
+            .openapi(OPENAPI)
+            .ready(Arc::new(log.clone()));
         let function = Function::new(app, config.http);
         Ok::<_, BoxError>(function.on_stop(async move { log.close(FLUSH_MAX).await }))
     })

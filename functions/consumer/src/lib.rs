@@ -26,6 +26,9 @@ use storer::Storer;
 /// What consumer answers, for whoever asks it something else.
 pub const HINT: &str = "POST / with a CloudEvent, POST /purchases, GET /purchases, GET /purchases/{userid} and GET /getAllUserBuys/{userid}";
 
+/// What it answers, for machines; `crates/openapi` makes it.
+pub const OPENAPI: &str = include_str!("../openapi.json");
+
 /// The routes of storer and of query, on one port as the earlier service had them.
 pub fn routes(storer: Storer, query: Query) -> Router {
     storer::routes(storer).merge(query::routes(query))

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::reading::{Letters, Reading};
 use crate::watchdog::watch;
-use crate::{HINT, routes};
+use crate::{HINT, OPENAPI, routes};
 
 /// Positions are cheap to commit, and what is not committed is delivered again after a kill.
 const COMMIT_PAUSE: Duration = Duration::from_secs(1);
@@ -60,6 +60,7 @@ pub async fn start(config: Config) -> Result<Function, BoxError> {
     };
     let routes = routes(storer, Query::new(Arc::new(store.clone())));
     let app = App::new("consumer", HINT, routes)
+        .openapi(OPENAPI)
         .ready(Arc::new(subscription.clone()))
         .ready(Arc::new(dead_letters.clone()))
         .ready(Arc::new(store.clone()))

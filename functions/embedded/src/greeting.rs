@@ -29,6 +29,7 @@ pub(crate) fn greeting(data_dir: &Path, page: SocketAddr, functions: &[(&str, Pl
         "\nOpen the page, or try:\n  \
          curl -d username=Ada -d userid=ada -d item=tea -d price=12.50 {page}/buy\n  \
          curl {page}/getAllUserBuys/ada\n\n\
+         What else there is to ask: {page}/docs\n\n\
          Ctrl-C stops it; what was bought stays."
     );
     text

@@ -9,6 +9,7 @@
 mod config;
 mod counters;
 mod data_dir;
+pub mod docs;
 mod greeting;
 mod listeners;
 mod pump;
@@ -17,6 +18,9 @@ mod redriving;
 mod router_sink;
 mod servers;
 mod wiring;
+
+/// What the page's port answers, for machines; `crates/openapi` makes it.
+pub const OPENAPI: &str = include_str!("../openapi.json");
 
 pub use config::{Arguments, Command, Config};
 pub use redriving::{RedriveFailed, redrive};

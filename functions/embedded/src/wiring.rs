@@ -15,9 +15,11 @@ use storer::Storer;
 use thiserror::Error;
 use tokio::time::timeout;
 
+use crate::OPENAPI;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::data_dir::{DataDir, DataDirError};
+use crate::docs;
 use crate::greeting::{Place, greeting};
 use crate::listeners::{ListenError, Listeners};
 use crate::pump::Pump;
@@ -136,11 +138,12 @@ impl Apps {
         let storer = storer::routes(Storer { recorder, stamp });
         let query = Query::new(Arc::new(sqlite.store()));
         let lists = query::public_routes(query.clone());
-        let page = frontend::routes(buy.clone(), lists.clone());
+        let page = frontend::routes(buy.clone(), lists.clone()).merge(docs::routes());
 
         let max_in_flight = config.http.max_in_flight;
-        let app = |name, hint, routes, max_in_flight| {
+        let app = |name, hint, document, routes, max_in_flight| {
             let app = App::new(name, hint, routes)
+                .openapi(document)
                 .ready(Arc::new(Database(sqlite.clone())))
                 .metrics(metrics.clone())
                 .max_in_flight(max_in_flight);
@@ -152,10 +155,22 @@ impl Apps {
         };
         let storer_max = max_in_flight.min(storer::MAX_IN_FLIGHT);
         Self {
-            page: app("frontend", frontend::HINT, page, max_in_flight),
-            buy: app("buy", buy::HINT, buy.merge(lists), max_in_flight),
-            storer: app("storer", storer::HINT, storer, storer_max),
-            query: app("query", query::HINT, query::routes(query), max_in_flight),
+            page: app("frontend", frontend::HINT, OPENAPI, page, max_in_flight),
+            buy: app(
+                "buy",
+                buy::HINT,
+                buy::OPENAPI,
+                buy.merge(lists),
+                max_in_flight,
+            ),
+            storer: app("storer", storer::HINT, storer::OPENAPI, storer, storer_max),
+            query: app(
+                "query",
+                query::HINT,
+                query::OPENAPI,
+                query::routes(query),
+                max_in_flight,
+            ),
         }
     }
 }

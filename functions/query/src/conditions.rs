@@ -7,9 +7,11 @@ use purchase::{Cursor, PurchaseId};
 use serve::Problem;
 
 /// The longest page.
-pub(crate) const LIMIT_MAX: usize = 1_000;
-const CONTAINS_MAX: usize = 100;
-const WAIT_MAX: Duration = Duration::from_secs(10);
+pub const LIMIT_MAX: usize = 1_000;
+/// Purchases that one request can wait for.
+pub const CONTAINS_MAX: usize = 100;
+/// The longest wait for them.
+pub const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// The parameters of a list.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -22,6 +24,22 @@ pub(crate) struct Conditions {
 impl Conditions {
     /// From the query string; unknown parameters are ignored.
     pub(crate) fn parse(pairs: &[(String, String)]) -> Result<Self, Problem> {
+        let mut conditions = Self::paging(pairs)?;
+        for (name, value) in pairs.iter().filter(|(name, _)| name == "contains") {
+            let id = value.parse().map_err(|error| bad(name, &error))?;
+            conditions.contains.push(id);
+        }
+        if conditions.contains.len() > CONTAINS_MAX {
+            let found = conditions.contains.len();
+            let message =
+                format!("must be given at most {CONTAINS_MAX} times, but is given {found} times");
+            return Err(bad("contains", &message));
+        }
+        Ok(conditions)
+    }
+
+    /// The same of a list that nothing is waited for in.
+    pub(crate) fn paging(pairs: &[(String, String)]) -> Result<Self, Problem> {
         let mut conditions = Self::default();
         for (name, value) in pairs {
             match name.as_str() {
@@ -30,18 +48,8 @@ impl Conditions {
                     let cursor = value.parse().map_err(|error| bad(name, &error))?;
                     once(name, &mut conditions.after, cursor)?;
                 }
-                "contains" => {
-                    let id = value.parse().map_err(|error| bad(name, &error))?;
-                    conditions.contains.push(id);
-                }
                 _ => {}
             }
-        }
-        if conditions.contains.len() > CONTAINS_MAX {
-            let found = conditions.contains.len();
-            let message =
-                format!("must be given at most {CONTAINS_MAX} times, but is given {found} times");
-            return Err(bad("contains", &message));
         }
         Ok(conditions)
     }

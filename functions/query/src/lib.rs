@@ -18,10 +18,15 @@ use axum::Router;
 use axum::routing::get;
 use purchase::PurchaseReader;
 
+pub use crate::conditions::{CONTAINS_MAX, LIMIT_MAX, WAIT_MAX};
+pub use crate::list::EVERYONE_LIMIT;
 use crate::waiters::Waiters;
 
 /// What query answers, for whoever asks it something else.
 pub const HINT: &str = "GET /getAllUserBuys/{userid}, GET /purchases and GET /purchases/{userid}";
+
+/// What it answers, for machines; `crates/openapi` makes it.
+pub const OPENAPI: &str = include_str!("../openapi.json");
 
 /// What query needs.
 #[derive(Clone)]

@@ -15,7 +15,7 @@ const CONTAINS: HeaderName = HeaderName::from_static("contains");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// Unless asked for less: the list of everyone has no natural end.
-const EVERYONE_LIMIT: usize = 500;
+pub const EVERYONE_LIMIT: usize = 500;
 const RETRY_AFTER_S: u32 = 2;
 
 pub(crate) async fn user(
@@ -39,7 +39,7 @@ pub(crate) async fn everyone(
     State(query): State<Query>,
     Parameters(pairs): Parameters<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
-    let mut conditions = Conditions::parse(&pairs)?;
+    let mut conditions = Conditions::paging(&pairs)?;
     conditions.limit.get_or_insert(EVERYONE_LIMIT);
     list(&query, Owner::Everyone, &conditions).await
 }

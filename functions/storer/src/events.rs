@@ -14,7 +14,7 @@ use tracing::Span;
 use crate::Storer;
 
 /// A batch of a few thousand purchases. Larger single events never get into the log.
-const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+pub const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// The KafkaSource keeps its own time; this is for everybody else.
 const RETRY_AFTER_S: u32 = 1;

@@ -15,8 +15,13 @@ use axum::routing::post;
 use delivery::Recorder;
 use purchase::Stamp;
 
+pub use crate::events::BODY_BYTES_MAX;
+
 /// What storer answers, for whoever asks it something else.
 pub const HINT: &str = "POST / with a CloudEvent and POST /purchases";
+
+/// What it answers, for machines; `crates/openapi` makes it.
+pub const OPENAPI: &str = include_str!("../openapi.json");
 
 /// Requests at the same time, unless its operator chooses another number: with bodies of 2 MiB they hold half a gibibyte.
 pub const MAX_IN_FLIGHT: usize = 256;

@@ -8,7 +8,7 @@ use mongo_store::MongoStore;
 use purchase::Stamp;
 use serve::{App, BoxError, Function};
 use storer::config::Config;
-use storer::{HINT, Storer, routes};
+use storer::{HINT, OPENAPI, Storer, routes};
 
 fn main() -> ExitCode {
     serve::main("storer", Config::read, |config| async move {
@@ -17,7 +17,9 @@ fn main() -> ExitCode {
             recorder: Recorder::start(Arc::new(store.clone()), RecorderOptions::default()),
             stamp: Stamp::system(),
         };
-        let app = App::new("storer", HINT, routes(storer)).ready(Arc::new(store.clone()));
+        let app = App::new("storer", HINT, routes(storer))
+            .openapi(OPENAPI)
+            .ready(Arc::new(store.clone()));
         tokio::spawn(async move { store.ensure_indexes().await });
         Ok::<_, BoxError>(Function::new(app, config.http))
     })

@@ -18,7 +18,19 @@ pub const CONTENT_TYPE: &str = "application/cloudevents+json";
 /// Content type of a batch.
 pub const BATCH_CONTENT_TYPE: &str = "application/cloudevents-batch+json";
 /// More events than this are no batch but an attack: two megabytes of whole events are about eight thousand.
-const BATCH_EVENTS_MAX: usize = 10_000;
+pub const BATCH_EVENTS_MAX: usize = 10_000;
+
+/// Attributes that CloudEvents calls texts; extensions may also be numbers and booleans.
+const TEXTS: [&str; 8] = [
+    "specversion",
+    "id",
+    "source",
+    "type",
+    "subject",
+    "time",
+    "datacontenttype",
+    "dataschema",
+];
 
 /// Reads one event.
 pub fn read(json: &[u8]) -> Result<Event, Rejection> {
@@ -82,6 +94,9 @@ fn attribute(name: &str, value: &RawValue) -> Result<String, Rejection> {
     match value.get().as_bytes().first() {
         Some(b'"') => serde_json::from_str(value.get())
             .map_err(|error| Rejection::malformed(format!("attribute {name}: {error}"))),
+        _ if TEXTS.contains(&name) => Err(Rejection::malformed(format!(
+            "attribute {name} must be a string"
+        ))),
         Some(b'{' | b'[') => Err(Rejection::malformed(format!(
             "attribute {name} must be a string, number or boolean"
         ))),

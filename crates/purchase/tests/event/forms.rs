@@ -286,6 +286,32 @@ fn data_may_come_in_base64() {
 }
 
 #[test]
+fn an_attribute_that_is_a_text_is_no_number_and_an_extension_may_be_one() {
+    let event = |more: &str| {
+        let json = format!(
+            r#"{{"specversion":"1.0","id":"1","source":"/a","type":"t","time":"2026-01-31T12:00:00Z",{more}}}"#
+        );
+        structured::read(json.as_bytes())
+    };
+    assert!(event(r#""count":7,"sampled":true,"subject":null"#).is_ok());
+    for (name, json) in [
+        ("subject", r#""subject":7"#),
+        ("datacontenttype", r#""datacontenttype":true"#),
+        ("dataschema", r#""dataschema":["a"]"#),
+        ("list", r#""list":["a"]"#),
+    ] {
+        let rejection = event(json).unwrap_err();
+        assert_eq!(rejection.reason, Reason::Malformed, "{json}");
+        assert!(rejection.detail.contains(name), "{rejection}");
+    }
+    for id in ["0", "true", "{}"] {
+        let json = format!(r#"{{"specversion":"1.0","id":{id},"source":"/a","type":"t"}}"#);
+        let rejection = structured::read(json.as_bytes()).unwrap_err();
+        assert_eq!(rejection.detail, "attribute id must be a string");
+    }
+}
+
+#[test]
 fn what_is_no_event_is_told_apart_from_a_broken_one() {
     for (content_type, not_an_event) in [
         (None, true),

@@ -21,6 +21,7 @@ mod page;
 mod poison;
 mod purchases;
 mod refused;
+mod schema;
 mod secrets;
 mod slow;
 mod smuggling;
@@ -277,6 +278,12 @@ pub(crate) const ALL: &[Row] = &[
         "a wall clock that is an hour wrong, and goes back",
         clock::wrong,
         nightly
+    ),
+    row!(
+        Shared,
+        [33],
+        "requests at random, by the OpenAPI documents",
+        schema::conformant
     ),
     row!(
         Store,
