@@ -104,11 +104,11 @@ fn keep_used(openapi: &mut OpenApi) {
         match part {
             Value::Array(items) => open.extend(items),
             Value::Object(members) => open.extend(members.values()),
-            Value::String(text) if text.starts_with("#/components/") => {
-                if used.insert(text.clone()) {
-                    let target = whole.pointer(text.trim_start_matches('#'));
-                    open.push(target.unwrap_or_else(|| panic!("{text} is nowhere")));
-                }
+            Value::String(text)
+                if text.starts_with("#/components/") && used.insert(text.clone()) =>
+            {
+                let target = whole.pointer(text.trim_start_matches('#'));
+                open.push(target.unwrap_or_else(|| panic!("{text} is nowhere")));
             }
             _ => {}
         }
