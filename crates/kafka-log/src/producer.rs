@@ -29,6 +29,9 @@ use crate::error::{ProbeError, ProduceError};
 
 pub(crate) use settings::Bounds;
 
+/// For a client to end its threads.
+const DROP_MAX: Duration = Duration::from_secs(1);
+
 /// How long the brokers may take to say whether a topic is there.
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -172,8 +175,10 @@ impl Producer {
             sleep(Duration::from_millis(2)).await;
             left = client.in_flight_count();
         }
-        // Whoever still waits for one that is left hears that it is unknown. This takes a moment, which is not the runtime's.
-        let _ = tokio::task::spawn_blocking(move || drop(client)).await;
+        // Whoever still waits for one that is left hears that it is unknown. This takes a moment, which is not the runtime's;
+        // but librdkafka's threads wait by the wall clock, and when that is set back, for as long as it was.
+        let dropped = tokio::task::spawn_blocking(move || drop(client));
+        let _ = timeout(DROP_MAX, dropped).await;
         usize::try_from(left).unwrap_or(0)
     }
 
