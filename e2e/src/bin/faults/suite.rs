@@ -107,14 +107,8 @@ async fn run_row(
     let task = tokio::task::spawn_blocking(move || handle.block_on((row.run)(case)));
     let reports = match tokio::time::timeout(ROW_MAX + soak, task).await {
         Ok(Ok(reports)) => reports,
-        Ok(Err(error)) => vec![Report::broken(
-            row.numbers[0],
-            text_of(&*error.into_panic()),
-        )],
-        Err(_) => vec![Report::broken(
-            row.numbers[0],
-            format!("it did not end within {ROW_MAX:?}"),
-        )],
+        Ok(Err(error)) => broken(row, &text_of(&*error.into_panic())),
+        Err(_) => broken(row, &format!("it did not end within {ROW_MAX:?}")),
     };
     let took = begun.elapsed();
     for report in &reports {
@@ -124,6 +118,14 @@ async fn run_row(
         }
     }
     reports
+}
+
+/// Nothing is known of any of its numbers.
+fn broken(row: &Row, problem: &str) -> Vec<Report> {
+    let numbers = row.numbers.iter();
+    numbers
+        .map(|number| Report::broken(*number, problem.to_owned()))
+        .collect()
 }
 
 /// What a panic said.
