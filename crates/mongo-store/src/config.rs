@@ -130,9 +130,14 @@ fn is_user_and_password(text: &str) -> bool {
         && escapes.into_iter().all(are_hexadecimal)
 }
 
-/// What stands where a port should is a password whose host was forgotten.
+/// What stands where a port should is a password whose host was forgotten, and may have colons itself.
 fn redact_host(host: &str) -> String {
-    match host.rsplit_once(':') {
+    let parts = if host.starts_with('[') {
+        host.rsplit_once(':')
+    } else {
+        host.split_once(':')
+    };
+    match parts {
         Some((name, port)) if !port.bytes().all(|byte| byte.is_ascii_digit()) => {
             format!("{name}:***")
         }
@@ -210,8 +215,17 @@ mod tests {
             problems.contains("mongodb://***@host:27017/shop?maxPoolsiz=…"),
             "{problems}"
         );
-        let no_host = read(Some("mongodb://ada:s3:cr%et@part-of-it")).unwrap_err();
-        assert!(no_host.contains("\"mongodb://***\""), "{no_host}");
+        for (uri, shown) in [
+            ("mongodb://ada:s3:cr%et@part-of-it", "\"mongodb://***\""),
+            ("mongodb://ada:s3:cr%et", "\"mongodb://ada:***\""),
+            (
+                "mongodb://[::1]:27017,[::1]:s3cret",
+                "\"mongodb://[::1]:27017,[::1]:***\"",
+            ),
+        ] {
+            let no_host = read(Some(uri)).unwrap_err();
+            assert!(no_host.contains(shown), "{no_host}");
+        }
         assert!(
             read(Some("localhost:27017"))
                 .unwrap_err()

@@ -20,6 +20,8 @@ use crate::report::Report;
 /// Beyond the ten seconds that buy gives its log.
 pub(super) const ANSWER_MAX: Duration = Duration::from_secs(11);
 const BACK_MAX: Duration = Duration::from_secs(2);
+/// Of a broker that stands still: long enough for as many requests to wait as may.
+const SILENCE: Duration = Duration::from_secs(15);
 /// An answer that waits for nothing, on a machine that does much else.
 const AT_ONCE: Duration = Duration::from_secs(1);
 pub(super) const ROADS: [Road; 2] = [Road::Source, Road::Consumer];
@@ -154,9 +156,9 @@ pub(crate) async fn silent(case: Case) -> Vec<Report> {
     for (scene, road) in scenes.into_iter().zip(ROADS) {
         traffics.push(Traffic::start(scene, road).await);
     }
-    // Filled with waiting requests once, and then again for longer: what buy needs for that, it may keep, and no more.
-    let (before, _) = stand_still(&servers, &traffics, Duration::from_secs(11)).await;
-    let (after, refused) = stand_still(&servers, &traffics, Duration::from_secs(15)).await;
+    // Filled with waiting requests once, and then again: what buy needs for that, it may keep, and no more.
+    let (before, _) = stand_still(&servers, &traffics, SILENCE).await;
+    let (after, refused) = stand_still(&servers, &traffics, SILENCE).await;
 
     // Only the second road's way is swallowed by it.
     let refused_before = traffics[1].load.told.refused();
@@ -165,7 +167,7 @@ pub(crate) async fn silent(case: Case) -> Vec<Report> {
             .poison("kafka", stream, "timeout", &json!({"timeout": 0}))
             .await;
     }
-    sleep(Duration::from_secs(12)).await;
+    sleep(SILENCE).await;
     let in_the_hole = Held::by(&traffics[1]);
     let swallowed = traffics[1].load.told.refused() - refused_before;
     proxy.heal().await;
