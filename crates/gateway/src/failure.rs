@@ -1,12 +1,10 @@
 //! Why there is no answer of the upstream to pass on, and what the client is told.
 
-use std::error::Error;
-
 use axum::BoxError;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 use hyper_util::client::legacy;
-use serve::{OverCap, Problem};
+use serve::{OverCap, Problem, is_caused_by};
 
 use crate::paced::{Broken, Stalled};
 
@@ -30,7 +28,7 @@ impl Failure {
     pub(crate) fn of(error: legacy::Error) -> Self {
         if error.is_connect() {
             Self::Unreachable(error.into())
-        } else if OverCap::caused(&error) {
+        } else if is_caused_by::<OverCap>(&error) {
             Self::OverCap
         } else if is_caused_by::<Stalled>(&error) {
             Self::ClientStalled
@@ -98,8 +96,4 @@ impl Failure {
             None => problem,
         }
     }
-}
-
-fn is_caused_by<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
-    error.is::<E>() || error.source().is_some_and(is_caused_by::<E>)
 }

@@ -6,7 +6,6 @@
 //!
 //! What finds no place is refused at once: a queue here would only add to the time after which it is refused anyway.
 
-use std::error::Error;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
@@ -32,11 +31,6 @@ const ARRIVING_BYTES_MAX: u64 = 16 * 1024;
 pub struct OverCap;
 
 impl OverCap {
-    /// Whether a body failed for this reason.
-    pub fn caused(error: &(dyn Error + 'static)) -> bool {
-        error.is::<Self>() || error.source().is_some_and(Self::caused)
-    }
-
     /// Whoever wanted to change something must know whether it happened, and it did not.
     pub fn problem() -> Problem {
         Self::refusal().member("recorded", "no")

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as HttpBody;
 use tokio::time::timeout;
 
-use crate::{OverCap, Problem};
+use crate::{OverCap, Problem, is_caused_by};
 
 /// The whole request body, at most `MAX` bytes.
 ///
@@ -44,7 +44,7 @@ impl<S: Sync, const MAX: usize> FromRequest<S> for Body<MAX> {
         match timeout(deadline, gather(Limited::new(body, MAX))).await {
             Ok(Ok(whole)) => Ok(Self(whole)),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(MAX)),
-            Ok(Err(error)) if OverCap::caused(error.as_ref()) => Err(OverCap::problem()),
+            Ok(Err(error)) if is_caused_by::<OverCap>(error.as_ref()) => Err(OverCap::problem()),
             Ok(Err(error)) => Err(Problem::new(
                 StatusCode::BAD_REQUEST,
                 "The request body broke off. Send it again.",

@@ -59,3 +59,10 @@ pub use trace::TraceParent;
 
 /// What any failure can be turned into; the same shape as in tower and hyper.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Whether a failure is one of this type, or came of one.
+pub fn is_caused_by<E: std::error::Error + 'static>(
+    error: &(dyn std::error::Error + 'static),
+) -> bool {
+    error.is::<E>() || error.source().is_some_and(is_caused_by::<E>)
+}
