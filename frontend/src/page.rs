@@ -3,14 +3,13 @@
 //! Every file has a strong `ETag` and is revalidated on every use, so a new version of the program is a new page at once.
 
 use axum::Router;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse as _;
 use axum::routing::{MethodRouter, get};
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderValue, StatusCode};
-use uuid::Uuid;
+use http::{HeaderMap, HeaderValue};
+use serve::Tag;
 
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
@@ -37,61 +36,15 @@ pub(crate) fn routes() -> Router {
 
 /// Serves one file with what protects it and what keeps it from being sent twice.
 pub fn file(content_type: &'static str, content: &'static str) -> MethodRouter {
-    let tag = format!(
-        "\"{}\"",
-        Uuid::new_v5(&Uuid::NAMESPACE_URL, content.as_bytes()).simple()
-    );
-    get(move |headers: HeaderMap| {
-        let answer = answer(content_type, content, &tag, &headers);
-        async move { answer }
+    let tag = Tag::of(content.as_bytes());
+    get(async move |asked: HeaderMap| {
+        let headers = [
+            (CONTENT_TYPE, HeaderValue::from_static(content_type)),
+            (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+            (CONTENT_SECURITY_POLICY, POLICY),
+            (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+            (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        ];
+        tag.answer(&asked, (headers, content).into_response())
     })
-}
-
-fn answer(
-    content_type: &'static str,
-    content: &'static str,
-    tag: &str,
-    asked: &HeaderMap,
-) -> Response {
-    let known = asked
-        .get_all(IF_NONE_MATCH)
-        .iter()
-        .any(|value| value.to_str().is_ok_and(|tags| lists(tags, tag)));
-    let mut response = if known {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        (
-            [(CONTENT_TYPE, HeaderValue::from_static(content_type))],
-            content,
-        )
-            .into_response()
-    };
-    let headers = response.headers_mut();
-    if let Ok(tag) = HeaderValue::from_str(tag) {
-        headers.insert(ETAG, tag);
-    }
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    response
-}
-
-/// Whether the value of `If-None-Match` names `tag`, in the weak comparison of RFC 9110 §13.1.2.
-fn lists(tags: &str, tag: &str) -> bool {
-    tags.split(',')
-        .map(str::trim)
-        .any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_listed_tag_counts_weak_ones_too() {
-        assert!(lists("\"a\", W/\"b\"", "\"b\""));
-        assert!(lists("*", "\"b\""));
-        assert!(!lists("\"a\", \"bb\"", "\"b\""));
-    }
 }

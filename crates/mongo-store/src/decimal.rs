@@ -63,6 +63,12 @@ pub(crate) fn to_price(decimal: Decimal128) -> Option<Price> {
     Price::recorded(&format!("{sign}{digits}e{exponent}")).ok()
 }
 
+/// Whether a sum is certainly not rounded: one that is has all 34 digits.
+pub(crate) fn is_exact(sum: Decimal128) -> bool {
+    let bits = u128::from_le_bytes(sum.bytes());
+    bits & DIGITS_MASK <= DIGITS_MAX / 10
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -32,6 +32,8 @@ mod page;
 
 mod reader;
 
+mod summary;
+
 mod indexes;
 
 mod ready;

@@ -8,17 +8,22 @@ use futures_util::TryStreamExt as _;
 use mongodb::Collection;
 use mongodb::action::Find;
 use mongodb::bson::{RawDocument, RawDocumentBuf, doc};
-use purchase::{Cursor, Owner, PortError, Purchase, PurchaseId, PurchaseReader, UserId};
+use purchase::{
+    Cursor, Owner, PortError, Purchase, PurchaseId, PurchaseReader, Summary, Summing, UserId,
+};
 
 use crate::error::{MongoError, hint_refused};
 use crate::page::Page;
-use crate::{MongoStore, document};
+use crate::{MongoStore, document, summary};
 
 const DEADLINE: Duration = Duration::from_secs(8);
 /// The server gives a read up before we do.
-const SERVER_TIME_MAX: Duration = Duration::from_secs(7);
+pub(crate) const SERVER_TIME_MAX: Duration = Duration::from_secs(7);
 /// Documents of one reply; its 16 MB end it long before.
 const REPLY_MAX: u32 = 1_000_000;
+
+/// Of a list that is summed up here.
+const SUMMED_PAGE: usize = 1_000;
 
 #[async_trait]
 impl PurchaseReader for MongoStore {
@@ -52,6 +57,34 @@ impl PurchaseReader for MongoStore {
             Ok(owners.into_iter().collect())
         };
         Ok(self.calls.run(DEADLINE, read).await?)
+    }
+
+    async fn summarize(&self, userid: &UserId) -> Result<Summary, PortError> {
+        let (purchases, owner) = (self.purchases.clone(), userid.clone());
+        let read = async move { summary::of(&purchases, &owner).await };
+        match self.calls.run(DEADLINE, read).await? {
+            Some(summary) => Ok(summary),
+            None => self.sum_up_list(&Owner::User(userid.clone())).await,
+        }
+    }
+}
+
+impl MongoStore {
+    /// Of documents that the server does not read as we do.
+    async fn sum_up_list(&self, owner: &Owner) -> Result<Summary, PortError> {
+        let mut sums = Summing::default();
+        let mut after = None;
+        loop {
+            let page = self.list(owner, after, SUMMED_PAGE).await?;
+            for purchase in &page {
+                let added = sums.add(purchase);
+                added.ok_or_else(|| PortError::permanent("a sum has more than 34 digits"))?;
+            }
+            match page.last() {
+                Some(last) if page.len() == SUMMED_PAGE => after = Some(last.cursor()),
+                _ => return Ok(sums.end()),
+            }
+        }
     }
 }
 

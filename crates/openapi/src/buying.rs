@@ -125,6 +125,13 @@ fn recorded(list: Option<&str>) -> Response {
     let response = ResponseBuilder::new()
         .description("The purchase is recorded.")
         .header("Location", always("The list that it is on.", location))
+        .header(
+            "Server-Timing",
+            sometimes(
+                "Of buy: how many milliseconds it took to read the request and to append to the log.",
+                text("As the W3C writes it."),
+            ),
+        )
         .content("application/json", content.build());
     let response = list.into_iter().fold(response, |response, list| {
         let link = Link::builder()

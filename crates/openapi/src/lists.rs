@@ -1,10 +1,10 @@
 //! Lists of what was bought.
 
-use query::{CONTAINS_MAX, EVERYONE_LIMIT, LIMIT_MAX, WAIT_MAX};
+use query::{CONTAINS_MAX, EVERYONE_LIMIT, LIMIT_MAX, TAGGED_LIMIT, WAIT_MAX};
 use serde_json::Value;
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
-use utoipa::openapi::{ContentBuilder, Required, ResponseBuilder};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{ContentBuilder, RefOr, Required, ResponseBuilder, Schema};
 
 use crate::document::Route;
 use crate::problems::{Road, anywhere, refusal, shared, sometimes};
@@ -41,11 +41,12 @@ pub(crate) fn everyone() -> Route {
         .operation_id(Some("listEveryone"))
         .summary(Some("What everyone bought"))
         .description(Some(description));
-    Route::get("/purchases", listing(operation, paging()))
+    Route::get("/purchases", listing(operation, paging(purchases())))
 }
 
 fn of_a_user(id: &str, summary: &str) -> OperationBuilder {
-    let response = paging()
+    let sums_too = OneOfBuilder::new().item(purchases()).item(named("Summary"));
+    let response = paging(sums_too)
         .header(
             "Contains",
             sometimes(
@@ -70,7 +71,8 @@ fn of_a_user(id: &str, summary: &str) -> OperationBuilder {
         .parameter(userid());
     let operation = listing(operation, response)
         .parameter(contains())
-        .parameter(prefer());
+        .parameter(prefer())
+        .parameter(sums());
     shared(operation, &[("404", "UserMissing")])
 }
 
@@ -79,7 +81,9 @@ fn listing(operation: OperationBuilder, response: ResponseBuilder) -> OperationB
         .tag("lists")
         .parameter(limit())
         .parameter(cursor())
+        .parameter(known())
         .response("200", response.build())
+        .response("304", tagged("The client has it."))
         .response(
             "400",
             refusal(
@@ -90,13 +94,11 @@ fn listing(operation: OperationBuilder, response: ResponseBuilder) -> OperationB
     anywhere(shared(operation, &[("503", "Unavailable")]))
 }
 
-fn paging() -> ResponseBuilder {
+fn paging(json: impl Into<RefOr<Schema>>) -> ResponseBuilder {
     let link = text("The next page.")
         .pattern(Some(r#"^<\?cursor=[0-9a-f~-]+&limit=[0-9]+>; rel="next"$"#));
-    let purchases = ArrayBuilder::new().items(named("Purchase"));
-    let content = ContentBuilder::new().schema(Some(purchases)).build();
-    ResponseBuilder::new()
-        .description("The list.")
+    let written = |how| ContentBuilder::new().schema(Some(text(how))).build();
+    tagged("The list, in the form that `Accept` prefers.")
         .header(
             "Link",
             sometimes(
@@ -104,7 +106,41 @@ fn paging() -> ResponseBuilder {
                 link,
             ),
         )
-        .content("application/json", content)
+        .header(
+            "Content-Disposition",
+            sometimes("Of CSV: what to save it as.", text("A file name.")),
+        )
+        .content(
+            "application/json",
+            ContentBuilder::new().schema(Some(json)).build(),
+        )
+        .content("application/x-ndjson", written("A purchase per line."))
+        .content(
+            "text/csv",
+            written(
+                "RFC 4180, with a head. Before cells that begin with `=`, `+`, `-` or `@` stands an apostrophe, so that no \
+                 spreadsheet calculates them.",
+            ),
+        )
+}
+
+fn tagged(description: &str) -> ResponseBuilder {
+    let tag = text("A strong tag.").pattern(Some("^\"[0-9a-f]{32}\"$"));
+    let accept = one_of("A word.", &["accept"]);
+    ResponseBuilder::new()
+        .description(description)
+        .header(
+            "ETag",
+            sometimes(
+                &format!("With a `limit` of at most {TAGGED_LIMIT} and without `contains`."),
+                tag,
+            ),
+        )
+        .header("Vary", sometimes("What the form depends on.", accept))
+}
+
+fn purchases() -> ArrayBuilder {
+    ArrayBuilder::new().items(named("Purchase"))
 }
 
 fn userid() -> Parameter {
@@ -148,6 +184,16 @@ fn asked(name: &str, description: &str, schema: ObjectBuilder, example: Value) -
         .build()
 }
 
+fn known() -> Parameter {
+    ParameterBuilder::new()
+        .name("If-None-Match")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("The `ETag` of the page that the client has."))
+        .schema(Some(text("As RFC 9110 writes it.")))
+        .build()
+}
+
 fn contains() -> Parameter {
     let ids = ArrayBuilder::new()
         .items(named("PurchaseId"))
@@ -162,6 +208,11 @@ fn contains() -> Parameter {
         .schema(Some(ids))
         .explode(Some(true))
         .build()
+}
+
+fn sums() -> Parameter {
+    let description = "The sums of the whole list instead of it, as JSON; `limit` and `cursor` mean nothing then.";
+    asked("summary", description, typed(Type::Boolean), true.into())
 }
 
 fn prefer() -> Parameter {

@@ -4,7 +4,7 @@
 //! is said exactly, and the rest in words.
 
 use purchase::price::{DECIMALS_MAX, INTEGER_DIGITS_MAX, SIGNIFICANT_DIGITS_MAX};
-use purchase::{Item, UserId, Username, event};
+use purchase::{Item, Summary, UserId, Username, event};
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{
     AdditionalProperties, ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat,
@@ -28,7 +28,7 @@ pub(crate) const EXAMPLE_TIME: &str = "2026-01-31T12:00:00.000Z";
 
 /// Every schema and its name.
 pub(crate) fn all() -> Vec<(String, RefOr<Schema>)> {
-    let named: [(&str, RefOr<Schema>); 9] = [
+    let named: [(&str, RefOr<Schema>); 10] = [
         ("Purchase", purchase().into()),
         ("PurchaseId", id().into()),
         ("Recorded", recorded().into()),
@@ -36,6 +36,7 @@ pub(crate) fn all() -> Vec<(String, RefOr<Schema>)> {
         ("TimedPurchase", timed_purchase().into()),
         ("Price", price().into()),
         ("CloudEvent", cloud_event().into()),
+        ("Summary", summary().into()),
         ("Health", health().into()),
         ("Readiness", readiness().into()),
     ];
@@ -224,6 +225,54 @@ pub(crate) fn batch() -> ArrayBuilder {
     ArrayBuilder::new()
         .items(named("CloudEvent"))
         .max_items(Some(event::structured::BATCH_EVENTS_MAX))
+}
+
+fn summary() -> ObjectBuilder {
+    let part = |name: &str, schema: ObjectBuilder| sum().property(name, schema);
+    let parts = |part: ObjectBuilder, description: &str| {
+        ArrayBuilder::new()
+            .items(part)
+            .max_items(Some(Summary::PARTS_MAX))
+            .description(Some(description))
+    };
+    let item = text("What was bought; absent if that was not said.");
+    let day = text("In UTC.").format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)));
+    let by_item = parts(
+        part("item", item),
+        "The items with the largest totals, those first.",
+    );
+    let by_day = parts(
+        part("day", day).required("day"),
+        "The newest days, in the order of time.",
+    );
+    sum()
+        .description(Some("A list in exact sums."))
+        .property("byItem", by_item)
+        .property("byDay", by_day)
+        .required("byItem")
+        .required("byDay")
+        .examples([json!({
+            "count": 2,
+            "total": 12.6,
+            "byItem": [{"item": "tea", "count": 1, "total": 12.5}, {"count": 1, "total": 0.1}],
+            "byDay": [{"day": "2026-01-31", "count": 2, "total": 12.6}],
+        })])
+}
+
+fn sum() -> ObjectBuilder {
+    typed(Type::Object)
+        .property(
+            "count",
+            typed(Type::Integer)
+                .minimum(Some(0))
+                .description(Some("Purchases.")),
+        )
+        .property(
+            "total",
+            typed(Type::Number).description(Some("Their prices together, never rounded.")),
+        )
+        .required("count")
+        .required("total")
 }
 
 fn health() -> ObjectBuilder {

@@ -6,8 +6,8 @@
 //! as the header types of the CloudEvents binding.
 //!
 //! In reading order: the parts of a purchase ([`text`], [`price`], [`timestamp`]), its identity ([`id`]), the whole
-//! ([`mod@purchase`]), how a client states one ([`request`]), how it travels ([`event`]), how it is shown ([`wire`]) and who
-//! keeps it ([`port`]).
+//! ([`mod@purchase`]), how a client states one ([`request`]), how it travels ([`event`]), how many are told in sums
+//! ([`summary`]), how it is shown ([`wire`]) and who keeps it ([`port`]).
 
 pub mod text;
 
@@ -25,6 +25,8 @@ pub mod request;
 
 pub mod event;
 
+pub mod summary;
+
 pub mod wire;
 
 pub mod port;
@@ -39,5 +41,6 @@ pub use port::{
 pub use price::Price;
 pub use purchase::{Cursor, NewPurchase, Purchase, PurchaseEvent};
 pub use stamp::Stamp;
+pub use summary::{Day, DaySum, ItemSum, Sum, Summary, Summing};
 pub use text::{Item, UserId, Username};
 pub use timestamp::Timestamp;

@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use crate::id::PurchaseId;
 use crate::purchase::{Cursor, Purchase, PurchaseEvent};
+use crate::summary::Summary;
 use crate::text::UserId;
 use crate::timestamp::Timestamp;
 
@@ -142,6 +143,9 @@ pub trait PurchaseReader: Send + Sync {
         &self,
         ids: Vec<PurchaseId>,
     ) -> Result<HashMap<PurchaseId, UserId>, PortError>;
+
+    /// The whole list of one user in sums.
+    async fn summarize(&self, userid: &UserId) -> Result<Summary, PortError>;
 
     /// Resolves once something may have been stored since the last call, for one caller at a time; a store that cannot tell
     /// never resolves, and its callers poll at their own pace.

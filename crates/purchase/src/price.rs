@@ -2,6 +2,7 @@
 //!
 //! Invariant: two prices are equal exactly when their canonical texts are equal, and `parse(price.to_string()) == price`.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -76,6 +77,48 @@ impl Price {
         decimal.value().ok_or(PriceError::TooManyDigits(length))
     }
 
+    pub const ZERO: Self = Self {
+        negative: false,
+        digits: 0,
+        exponent: 0,
+    };
+
+    /// The exact sum; none if it has more digits than a price can.
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        let exponent = match (self.digits, other.digits) {
+            (0, _) => return Some(other),
+            (_, 0) => return Some(self),
+            _ => self.exponent.min(other.exponent),
+        };
+        let sum = self
+            .scaled(exponent)?
+            .checked_add(other.scaled(exponent)?)?;
+        let mut digits = sum.unsigned_abs();
+        let mut exponent = exponent;
+        if digits == 0 {
+            return Some(Self::ZERO);
+        }
+        while digits.is_multiple_of(10) {
+            digits /= 10;
+            exponent += 1;
+        }
+        let is_storable = digits < 10_u128.pow(34) && STORED_EXPONENT.contains(&exponent);
+        is_storable.then_some(Self {
+            negative: sum < 0,
+            digits,
+            exponent,
+        })
+    }
+
+    /// The digits at a lower power of ten, with their sign.
+    fn scaled(self, exponent: i32) -> Option<i128> {
+        let shift = u32::try_from(self.exponent - exponent).ok()?;
+        let digits = self.digits.checked_mul(10_u128.checked_pow(shift)?)?;
+        let digits = i128::try_from(digits).ok()?;
+        Some(if self.negative { -digits } else { digits })
+    }
+
     /// A price that an earlier service acknowledged: any decimal that a Decimal128 holds exactly, negative ones and zero
     /// included.
     pub fn recorded(text: &str) -> Result<Self, PriceError> {
@@ -84,6 +127,35 @@ impl Price {
             return Err(PriceError::NotStorable);
         }
         decimal.value().ok_or(PriceError::NotStorable)
+    }
+}
+
+/// By value.
+impl Ord for Price {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let sign = |price: &Self| match (price.digits, price.negative) {
+            (0, _) => 0,
+            (_, true) => -1,
+            (_, false) => 1,
+        };
+        // Of equal signs: the place of the first digit, and then the digits, as if both had as many.
+        let size = |price: &Self| {
+            let length = price.digits.checked_ilog10().unwrap_or(0);
+            let padding = 10_u128.pow(37_u32.saturating_sub(length));
+            let place = i64::from(price.exponent) + i64::from(length);
+            (place, price.digits.saturating_mul(padding))
+        };
+        sign(self).cmp(&sign(other)).then_with(|| match sign(self) {
+            0 => Ordering::Equal,
+            1 => size(self).cmp(&size(other)),
+            _ => size(other).cmp(&size(self)),
+        })
+    }
+}
+
+impl PartialOrd for Price {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -301,6 +373,33 @@ mod tests {
         assert_eq!(Price::recorded("null"), Err(PriceError::NotStorable));
     }
 
+    #[test]
+    fn prices_of_any_size_are_ordered_and_a_sum_that_is_too_long_is_none() {
+        let price = |text: &str| Price::recorded(text).unwrap();
+        let ordered = [
+            "-1e300", "-12", "-1.5", "-5e-324", "0", "5e-324", "0.9", "1", "1.5", "12", "99",
+            "100", "1e300",
+        ]
+        .map(price);
+        assert!(ordered.is_sorted());
+        for (n, price) in ordered.into_iter().enumerate() {
+            assert_eq!(price.checked_add(Price::ZERO), Some(price));
+            for (m, other) in ordered.iter().enumerate() {
+                assert_eq!(price.cmp(other), n.cmp(&m), "{price} and {other}");
+            }
+        }
+        assert_eq!(price("1e300").checked_add(price("1")), None);
+        assert_eq!(price("1e33").checked_add(price("0.1")), None);
+        assert_eq!(
+            price("1e300").checked_add(price("-1e300")),
+            Some(Price::ZERO)
+        );
+        assert_eq!(
+            price("999999999999999").checked_add(price("0.000001")),
+            Some(price("999999999999999.000001"))
+        );
+    }
+
     proptest! {
         #[test]
         fn text_of_a_price_reads_back_as_the_same_price(
@@ -320,6 +419,20 @@ mod tests {
             let price = Price::parse(&format!("{digits}e-{decimals}")).unwrap();
             let double: f64 = price.to_string().parse().unwrap();
             prop_assert_eq!(Price::parse(&format!("{double}")).unwrap(), price);
+        }
+
+        #[test]
+        fn prices_are_added_and_compared_as_numbers(
+            a in -1_000_000_000_000_i128..1_000_000_000_000, b in -1_000_000_000_000_i128..1_000_000_000_000,
+            places in 0_u32..=6, more in 0_u32..=6
+        ) {
+            // The second one is written with more zeros.
+            let text = |digits: i128| format!("{digits}e-{places}");
+            let price = |text: &str| Price::recorded(text).unwrap();
+            let longer = format!("{}{}e-{}", b, "0".repeat(more as usize), places + more);
+            let (left, right) = (price(&text(a)), price(&longer));
+            prop_assert_eq!(left.checked_add(right), Some(price(&text(a + b))));
+            prop_assert_eq!(left.cmp(&right), a.cmp(&b));
         }
 
         #[test]

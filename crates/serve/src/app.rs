@@ -12,7 +12,7 @@ use axum::routing::get;
 use tokio::sync::Semaphore;
 
 use crate::metrics::Metrics;
-use crate::{Problem, ReadyCheck, admission, health, request};
+use crate::{Origins, Problem, ReadyCheck, admission, health, request};
 
 /// Enough for any function that did not measure its own number; small enough for 64 KiB bodies to stay within 64 MiB.
 const MAX_IN_FLIGHT: usize = 1_024;
@@ -26,6 +26,7 @@ pub struct App {
     max_in_flight: usize,
     metrics: Metrics,
     expose_metrics: bool,
+    origins: Origins,
 }
 
 impl App {
@@ -40,6 +41,7 @@ impl App {
             max_in_flight: MAX_IN_FLIGHT,
             metrics: Metrics::new(),
             expose_metrics: false,
+            origins: Origins::default(),
         }
     }
 
@@ -76,6 +78,12 @@ impl App {
         self
     }
 
+    /// Pages on these origins may ask, as far as their browsers decide that.
+    pub fn origins(mut self, origins: Origins) -> Self {
+        self.origins = origins;
+        self
+    }
+
     pub(crate) fn shared_metrics(&self) -> Metrics {
         self.metrics.clone()
     }
@@ -99,7 +107,12 @@ impl App {
         if self.expose_metrics {
             probes = probes.merge(self.metrics.routes());
         }
-        routes.merge(probes.method_not_allowed_fallback(method_not_allowed))
+        let routes = routes.merge(probes.method_not_allowed_fallback(method_not_allowed));
+        match self.origins.layer() {
+            // Around everything: a page may also see why it was refused.
+            Some(layer) => routes.layer(layer),
+            None => routes,
+        }
     }
 }
 

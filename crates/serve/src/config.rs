@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::Env;
+use crate::{Env, Origins};
 
 /// Ports that the sidecar of a Knative pod binds; a pod shares one network, so a second listener there fails or takes over
 /// the sidecar's traffic.
@@ -22,10 +22,12 @@ pub struct HttpConfig {
     pub max_in_flight: usize,
     /// Whether `GET /metrics` is on the main port. Not under Knative: scraping through the service keeps it awake.
     pub metrics_on_main_port: bool,
+    /// Pages on these origins may ask.
+    pub cors_origins: Origins,
 }
 
 impl HttpConfig {
-    /// Reads HOST, PORT, METRICS_PORT, DRAIN_DELAY_MS and MAX_IN_FLIGHT; K_SERVICE tells whether Knative is the host.
+    /// Reads HOST, PORT, METRICS_PORT, DRAIN_DELAY_MS, MAX_IN_FLIGHT and CORS_ORIGINS; K_SERVICE tells whether Knative is the host.
     pub fn read(
         env: &mut Env<'_>,
         default_host: IpAddr,
@@ -40,6 +42,7 @@ impl HttpConfig {
         let metrics_port: Option<u16> = env.optional("METRICS_PORT", PORT);
         let drain_delay_ms = env.or("DRAIN_DELAY_MS", "a number of milliseconds", 0_u32);
         let max_in_flight = env.or("MAX_IN_FLIGHT", AT_LEAST_ONE, max_in_flight);
+        let cors_origins = env.or("CORS_ORIGINS", Origins::EXPECTED, Origins::default());
         let knative = env
             .optional::<String>("K_SERVICE", "a service name")
             .is_some();
@@ -69,6 +72,7 @@ impl HttpConfig {
             drain_delay: Duration::from_millis(drain_delay_ms.into()),
             max_in_flight,
             metrics_on_main_port: metrics_port.is_none() && !knative,
+            cors_origins,
         }
     }
 }

@@ -185,7 +185,9 @@ async fn serve(
             std::future::pending(),
         ));
     }
-    let app = app.max_in_flight(http.max_in_flight);
+    let app = app
+        .max_in_flight(http.max_in_flight)
+        .origins(http.cors_origins);
     let app = if http.metrics_on_main_port {
         app.expose_metrics()
     } else {

@@ -300,3 +300,80 @@ async fn check_that_hangs_is_missing_after_its_deadline() {
     assert_eq!(status, 503);
     assert!(body.contains("store: no answer within 2 s"));
 }
+
+#[tokio::test]
+async fn pages_on_named_origins_may_ask_and_others_may_not() {
+    let origins = "https://shop.example".parse().unwrap();
+    let app = app().origins(origins).build();
+    let ask = async |method: Method, path: &str, origin: &str| {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "idempotency-key");
+        let request = request.body(Body::empty()).unwrap();
+        app.clone().oneshot(request).await.unwrap()
+    };
+    let allowed = |response: &Response<Body>| {
+        let origin = response.headers().get("access-control-allow-origin");
+        origin.map(|origin| origin.to_str().unwrap().to_owned())
+    };
+    let shop = "https://shop.example";
+    let preflight = ask(Method::OPTIONS, "/buy", shop).await;
+    assert_eq!(preflight.status(), 200);
+    assert_eq!(allowed(&preflight).as_deref(), Some(shop));
+    let headers = preflight.headers();
+    assert!(
+        headers["access-control-allow-headers"]
+            .to_str()
+            .unwrap()
+            .contains("idempotency-key")
+    );
+    assert_eq!(headers["access-control-allow-methods"], "GET,HEAD,POST");
+    assert!(!headers.contains_key("access-control-allow-credentials"));
+
+    for (method, path, status) in [
+        (Method::POST, "/buy", 200),
+        // What went wrong is for the page, too.
+        (Method::GET, "/busy", 503),
+        (Method::GET, "/nowhere", 404),
+        (Method::GET, "/health", 200),
+    ] {
+        let answer = ask(method, path, shop).await;
+        assert_eq!(answer.status(), status, "{path}");
+        assert_eq!(allowed(&answer).as_deref(), Some(shop), "{path}");
+        let exposed = answer.headers()["access-control-expose-headers"]
+            .to_str()
+            .unwrap();
+        for header in ["link", "etag", "retry-after", "contains", "server-timing"] {
+            assert!(exposed.contains(header), "{exposed}");
+        }
+        assert!(
+            answer
+                .headers()
+                .get_all("vary")
+                .iter()
+                .any(|vary| vary.to_str().unwrap().contains("origin"))
+        );
+    }
+    for other in ["https://shop.example.org", "http://shop.example", "null"] {
+        assert_eq!(
+            allowed(&ask(Method::POST, "/buy", other).await),
+            None,
+            "{other}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_origins_no_other_page_may_ask() {
+    let request = Request::builder()
+        .method(Method::OPTIONS)
+        .uri("/buy")
+        .header("origin", "https://shop.example");
+    let request = request.body(Body::empty()).unwrap();
+    let answer = app().build().oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), 405);
+    assert!(!answer.headers().contains_key("access-control-allow-origin"));
+}

@@ -11,6 +11,7 @@ mod log;
 mod readers;
 mod schema;
 mod store;
+mod summary;
 mod writer;
 
 use std::path::Path;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::OpenError;
+use crate::summary;
 
 /// Raised with every change of the tables; a file with a higher number is refused.
 const VERSION: i64 = 1;
@@ -118,6 +119,7 @@ pub(crate) fn open_readable(path: &Path, busy_timeout: Duration) -> rusqlite::Re
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(busy_timeout)?;
+    summary::set_up(&connection)?;
     Ok(connection)
 }
 

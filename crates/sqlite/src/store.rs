@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use purchase::{
     Cursor, Entry, Item, Owner, PortError, Price, Purchase, PurchaseId, PurchaseLookup,
-    PurchaseReader, PurchaseWriter, Recorded, Standing, Timestamp, UserId, Username,
+    PurchaseReader, PurchaseWriter, Recorded, Standing, Summary, Timestamp, UserId, Username,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use crate::{Sqlite, schema};
+use crate::{Sqlite, schema, summary};
 
 /// The store side of the file.
 #[derive(Debug, Clone)]
@@ -136,6 +136,14 @@ impl PurchaseReader for SqliteStore {
                 .collect()
         };
         self.0.readers.read(select).await
+    }
+
+    async fn summarize(&self, userid: &UserId) -> Result<Summary, PortError> {
+        let userid = userid.clone();
+        self.0
+            .readers
+            .read(move |connection| summary::of(connection, userid.as_str()))
+            .await
     }
 
     async fn changed(&self) {

@@ -20,7 +20,7 @@ pub async fn exchange(address: SocketAddr, request: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// The answer as a snapshot can hold it: status, headers sorted, body; without the date.
+/// The answer as a snapshot can hold it: status, headers sorted, body; without the date and how long it took.
 #[must_use]
 pub fn show(answer: &[u8]) -> String {
     let text = String::from_utf8_lossy(answer);
@@ -30,7 +30,10 @@ pub fn show(answer: &[u8]) -> String {
         .next()
         .unwrap_or("(connection closed without an answer)");
     let mut headers: Vec<_> = lines
-        .filter(|line| !line.to_ascii_lowercase().starts_with("date:"))
+        .filter(|line| {
+            let line = line.to_ascii_lowercase();
+            !line.starts_with("date:") && !line.starts_with("server-timing:")
+        })
         .collect();
     headers.sort_unstable();
     format!("{status}\n{}\n\n{body}", headers.join("\n"))

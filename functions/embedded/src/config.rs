@@ -52,7 +52,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads HOST, PORT, METRICS_PORT, DRAIN_DELAY_MS and MAX_IN_FLIGHT beside the command line.
+    /// Reads HOST, PORT, METRICS_PORT, DRAIN_DELAY_MS, MAX_IN_FLIGHT and CORS_ORIGINS beside the command line.
     pub fn read(env: &mut Env<'_>, arguments: Arguments) -> Self {
         let host = IpAddr::from(Ipv4Addr::LOCALHOST);
         let mut http = HttpConfig::read(env, host, PAGE_PORT, MAX_IN_FLIGHT);

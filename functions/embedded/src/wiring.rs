@@ -146,6 +146,7 @@ impl Apps {
                 .openapi(document)
                 .ready(Arc::new(Database(sqlite.clone())))
                 .metrics(metrics.clone())
+                .origins(config.http.cors_origins.clone())
                 .max_in_flight(max_in_flight);
             if config.http.metrics_on_main_port {
                 app.expose_metrics().build()

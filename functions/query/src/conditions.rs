@@ -19,16 +19,26 @@ pub(crate) struct Conditions {
     pub(crate) limit: Option<usize>,
     pub(crate) after: Option<Cursor>,
     pub(crate) contains: Vec<PurchaseId>,
+    /// The sums of the whole list instead of it, whatever page is asked for.
+    pub(crate) summary: bool,
 }
 
 impl Conditions {
     /// From the query string; unknown parameters are ignored.
     pub(crate) fn parse(pairs: &[(String, String)]) -> Result<Self, Problem> {
         let mut conditions = Self::paging(pairs)?;
-        for (name, value) in pairs.iter().filter(|(name, _)| name == "contains") {
-            let id = value.parse().map_err(|error| bad(name, &error))?;
-            conditions.contains.push(id);
+        let mut summary = None;
+        for (name, value) in pairs {
+            match name.as_str() {
+                "contains" => {
+                    let id = value.parse().map_err(|error| bad(name, &error))?;
+                    conditions.contains.push(id);
+                }
+                "summary" => once(name, &mut summary, parse_bool(name, value)?)?,
+                _ => {}
+            }
         }
+        conditions.summary = summary.unwrap_or_default();
         if conditions.contains.len() > CONTAINS_MAX {
             let found = conditions.contains.len();
             let message =
@@ -60,6 +70,12 @@ fn once<T>(name: &str, slot: &mut Option<T>, value: T) -> Result<(), Problem> {
         None => Ok(()),
         Some(_) => Err(bad(name, &"must be given once, but is given twice")),
     }
+}
+
+fn parse_bool(name: &str, value: &str) -> Result<bool, Problem> {
+    value
+        .parse()
+        .map_err(|_| bad(name, &"must be true or false"))
 }
 
 fn parse_limit(value: &str) -> Result<usize, Problem> {

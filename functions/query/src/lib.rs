@@ -8,6 +8,7 @@
 mod conditions;
 #[cfg(feature = "mongodb")]
 pub mod config;
+mod format;
 mod list;
 mod stream;
 mod waiters;
@@ -19,7 +20,7 @@ use axum::routing::get;
 use purchase::PurchaseReader;
 
 pub use crate::conditions::{CONTAINS_MAX, LIMIT_MAX, WAIT_MAX};
-pub use crate::list::EVERYONE_LIMIT;
+pub use crate::list::{EVERYONE_LIMIT, TAGGED_LIMIT};
 use crate::waiters::Waiters;
 
 /// What query answers, for whoever asks it something else.

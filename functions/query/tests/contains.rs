@@ -28,7 +28,7 @@ async fn waiting(fixture: &Fixture, prefer: &str, purchases: &[Purchase]) -> Joi
     let ids: Vec<_> = purchases.iter().map(|purchase| purchase.id).collect();
     let (router, uri, prefer) = (fixture.router.clone(), uri("ada", &ids), prefer.to_owned());
     let before = fixture.spy.searches().len();
-    let asking = tokio::spawn(async move { get(&router, &uri, Some(&prefer)).await });
+    let asking = tokio::spawn(async move { get(&router, &uri, &[("prefer", &prefer)]).await });
     eventually("the store is asked", async || {
         let searches = fixture.spy.searches();
         let mut new = searches[before..].iter();
@@ -289,9 +289,9 @@ async fn store_that_is_down_at_the_end_of_the_wait_is_a_503_problem() {
     fixture.spy.fail_lists_after(0);
     let uri = uri("ada", &[sample::purchase("ada").id]);
     // Without a wait at once, with one at its end.
-    for (prefer, least) in [(None, 0), (Some("wait=1"), 1_000)] {
+    for (headers, least) in [(&[][..], 0), (&[("prefer", "wait=1")], 1_000)] {
         let started = Instant::now();
-        let answer = get(&fixture.router, &uri, prefer).await;
+        let answer = get(&fixture.router, &uri, headers).await;
         let took = started.elapsed().as_millis();
         assert_eq!(answer.status, 503);
         assert_eq!(answer.header("retry-after"), Some("2"));

@@ -46,19 +46,21 @@ async fn list_is_newest_first_and_equally_old_purchases_go_by_id() {
     assert_eq!(ids[6], purchases[2].id);
 }
 
-#[tokio::test]
-async fn item_of_a_list_looks_like_this() {
-    let fixture = fixture();
-    let base = sample::purchase("ada");
-    let make = |id: u8, price: &str, item: Option<&str>, timestamp: &str| Purchase {
+fn make(id: u8, price: &str, item: Option<&str>, timestamp: &str) -> Purchase {
+    Purchase {
         id: format!("01936f2e-8a3c-7b41-9c55-1f0e6d2a7b{id:02}")
             .parse()
             .unwrap(),
         price: Price::parse(price).unwrap(),
         item: item.map(|item| Item::parse(item).unwrap()),
         timestamp: Timestamp::parse(timestamp).unwrap(),
-        ..base.clone()
-    };
+        ..sample::purchase("ada")
+    }
+}
+
+#[tokio::test]
+async fn item_of_a_list_looks_like_this() {
+    let fixture = fixture();
     let quoted = Purchase {
         username: Username::parse("Zoë \"the 🛒\" \\ <b>").unwrap(),
         ..make(13, "12.50", Some("a\"b"), "2026-01-31T12:00:00.1Z")
@@ -137,7 +139,7 @@ async fn public_routes_do_not_answer_for_the_neighbours() {
         "/purchases/ada",
         "/purchases?limit=1",
     ] {
-        let answer = get(&public, path, None).await;
+        let answer = get(&public, path, &[]).await;
         assert_eq!(answer.status, 404, "{path}");
         assert!(
             answer
@@ -146,7 +148,7 @@ async fn public_routes_do_not_answer_for_the_neighbours() {
         );
     }
     assert_eq!(
-        get(&public, "/getAllUserBuys/ada", None).await.ids().len(),
+        get(&public, "/getAllUserBuys/ada", &[]).await.ids().len(),
         1
     );
     assert_eq!(fixture.spy.lists(), 1, "a 404 asks the store for nothing");
@@ -173,4 +175,45 @@ async fn store_that_is_away_is_a_503_problem_without_internals() {
     bodies.dedup();
     assert_eq!(bodies.len(), 1, "{bodies:?}");
     insta::assert_snapshot!(bodies[0]);
+}
+
+#[tokio::test]
+async fn summary_has_exact_sums_by_item_and_by_day() {
+    let fixture = fixture();
+    let empty = fixture.get("/getAllUserBuys/ada?summary=true").await;
+    assert_eq!(
+        empty.body,
+        r#"{"count":0,"total":0,"byItem":[],"byDay":[]}"#
+    );
+    fixture
+        .store(&[
+            make(1, "0.1", Some("tea"), "2026-01-31T23:59:59.999Z"),
+            make(2, "0.2", Some("tea"), "2026-02-01T00:00:00.000Z"),
+            make(3, "999999999999999", None, "2026-02-01T12:00:00.000Z"),
+        ])
+        .await;
+    for path in ["getAllUserBuys", "purchases"] {
+        let answer = fixture.get(&format!("/{path}/ada?summary=true")).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        assert_eq!(
+            answer.body,
+            r#"{"count":3,"total":999999999999999.3,"byItem":[{"count":1,"total":999999999999999},{"item":"tea","count":2,"total":0.3}],"byDay":[{"day":"2026-01-31","count":1,"total":0.1},{"day":"2026-02-01","count":2,"total":999999999999999.2}]}"#
+        );
+    }
+    let list = fixture.get("/getAllUserBuys/ada?summary=false").await;
+    assert_eq!(list.ids().len(), 3);
+}
+
+#[tokio::test]
+async fn what_is_neither_true_nor_false_asks_for_no_summary() {
+    let fixture = fixture();
+    for (query, message) in [
+        ("summary=yes", "must be true or false"),
+        ("summary=true&summary=true", "must be given once"),
+    ] {
+        let answer = fixture.get(&format!("/getAllUserBuys/ada?{query}")).await;
+        assert_eq!(answer.status, 400, "{query}");
+        assert!(answer.problem().contains(message), "{}", answer.body);
+    }
 }

@@ -36,7 +36,7 @@ fn path(purchase: &Purchase) -> String {
 
 fn wait(fixture: &Fixture, purchase: &Purchase) -> JoinHandle<Answer> {
     let (router, uri) = (fixture.router.clone(), path(purchase));
-    tokio::spawn(async move { get(&router, &uri, Some("wait=10")).await })
+    tokio::spawn(async move { get(&router, &uri, &[("prefer", "wait=10")]).await })
 }
 
 /// One client for each, and all of them in the room.

@@ -8,7 +8,7 @@ use delivery::DeadLetters;
 use purchase::event::Rejection;
 use purchase::{
     Cursor, Entry, Owner, PortError, Purchase, PurchaseId, PurchaseReader, PurchaseWriter,
-    Recorded, UserId,
+    Recorded, Summary, UserId,
 };
 
 use crate::record::{Record, Taken, What};
@@ -228,6 +228,12 @@ impl PurchaseReader for Store {
         listed.retain(|purchase| after.is_none_or(|after| purchase.cursor() < after));
         listed.truncate(limit);
         Ok(listed)
+    }
+
+    async fn summarize(&self, userid: &UserId) -> Result<Summary, PortError> {
+        let owner = Owner::User(userid.clone());
+        let listed = self.list(&owner, None, usize::MAX).await?;
+        Summary::of(&listed).ok_or_else(|| PortError::permanent("a sum is too long"))
     }
 
     async fn find_owners(

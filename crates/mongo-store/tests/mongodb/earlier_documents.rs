@@ -2,7 +2,9 @@
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Decimal128, Document, doc};
-use purchase::{Owner, PortError, Purchase, PurchaseId, PurchaseReader, PurchaseWriter, UserId};
+use purchase::{
+    Owner, PortError, Purchase, PurchaseId, PurchaseReader, PurchaseWriter, Summary, UserId,
+};
 use testkit::random::Random;
 use testkit::sample::{self, NOON_MS};
 use testkit::services;
@@ -192,5 +194,63 @@ async fn a_numeric_user_id_of_a_document_is_in_everyones_list_only() {
     let everyone = test.store.list(&Owner::Everyone, None, 10).await.unwrap();
     assert_eq!(everyone[0].userid.as_str(), "42");
     assert_eq!(test.store.list(&user("42"), None, 10).await.unwrap(), []);
+    test.drop().await;
+}
+
+#[tokio::test]
+async fn earlier_documents_are_summed_up_as_they_are_listed() {
+    let test = Store::open(&services::mongodb()).await;
+    let decimal: Decimal128 = "1250E-2".parse().unwrap();
+    let simple = [
+        Bson::Double(0.1),
+        Bson::Double(0.2),
+        Bson::Double(1234.567),
+        Bson::Double(1_234_567.0),
+        Bson::Int32(7),
+        Bson::Int64(1 << 40),
+        Bson::Decimal128(decimal),
+        Bson::String(" 3.50 ".to_owned()),
+    ];
+    // What the server reads otherwise than the list, which has all digits of the double and of the text.
+    let odd = [
+        (Bson::Double(0.1 + 0.2), "tea".into()),
+        (Bson::Int32(1), Bson::Double(1_234_567.0)),
+    ];
+    let items = [Bson::Null, "".into(), "tea".into(), Bson::Int32(5)];
+    let insert = async |userid: &str, n: usize, price: Bson, item: Option<Bson>| {
+        let millis = NOON_MS + i64::try_from(n).unwrap() * 40_000_000;
+        let mut document = earlier(userid, millis, price);
+        match item {
+            Some(item) => document.insert("item", item),
+            None => document.remove("item"),
+        };
+        test.purchases.insert_one(document).await.unwrap();
+    };
+    for (n, price) in simple.into_iter().enumerate() {
+        for userid in ["ada", "bob", "eve"] {
+            insert(userid, n, price.clone(), items.get(n % 5).cloned()).await;
+        }
+    }
+    for (userid, (price, item)) in ["bob", "eve"].into_iter().zip(odd) {
+        insert(userid, 9, price, Some(item)).await;
+    }
+    for userid in ["ada", "bob", "eve"] {
+        let listed = test.store.list(&user(userid), None, 100).await.unwrap();
+        let id = UserId::recorded(userid).unwrap();
+        let summary = test.store.summarize(&id).await.unwrap();
+        assert_eq!(Some(summary), Summary::of(&listed), "{userid}");
+    }
+    for (userid, field, value) in [
+        ("price", "price", Bson::Boolean(true)),
+        ("time", "timestamp", "yesterday".into()),
+        ("item", "item", vec!["tea"].into()),
+    ] {
+        let mut document = earlier(userid, NOON_MS, 1);
+        document.insert(field, value);
+        test.purchases.insert_one(document).await.unwrap();
+        let id = UserId::recorded(userid).unwrap();
+        let error = test.store.summarize(&id).await.unwrap_err();
+        assert!(matches!(error, PortError::Permanent(_)), "{error}");
+    }
     test.drop().await;
 }

@@ -1,6 +1,8 @@
 //! The contract of [`PurchaseReader`].
 
-use purchase::{Cursor, Owner, Purchase, PurchaseReader, PurchaseWriter, UserId};
+use purchase::{
+    Cursor, Day, Item, Owner, Price, Purchase, PurchaseReader, PurchaseWriter, Sum, Summary, UserId,
+};
 
 use crate::sample::{self, entries};
 
@@ -12,6 +14,8 @@ pub async fn run(reader: &dyn PurchaseReader, writer: &dyn PurchaseWriter) {
     a_cursor_stays_valid_while_newer_purchases_arrive(reader, writer).await;
     everyone_is_listed_newest_first(reader, writer).await;
     owners_are_found_for_stored_ids_only(reader, writer).await;
+    a_list_is_summed_exactly(reader, writer).await;
+    more_parts_than_a_summary_has_room_for_are_left_out(reader, writer).await;
 }
 
 fn user(userid: &str) -> Owner {
@@ -123,4 +127,65 @@ async fn owners_are_found_for_stored_ids_only(
             .all(|purchase| owners.get(&purchase.id) == Some(&purchase.userid))
     );
     assert!(reader.find_owners(Vec::new()).await.unwrap().is_empty());
+}
+
+async fn a_list_is_summed_exactly(reader: &dyn PurchaseReader, writer: &dyn PurchaseWriter) {
+    let userid = sample::fresh_user();
+    let id = UserId::recorded(userid.clone()).unwrap();
+    let nothing = reader.summarize(&id).await.unwrap();
+    assert_eq!(nothing.all, Sum::NOTHING);
+    assert!(nothing.by_item.is_empty() && nothing.by_day.is_empty());
+
+    // Prices that doubles do not add exactly, texts that are no formulas, and days on both sides of 1970.
+    let prices = ["0.1", "0.2", "999999999999999", "0.000001", "1e3", "12.50"];
+    let items = [
+        Some("tea"),
+        None,
+        Some("$price"),
+        Some("tea "),
+        Some("日本 🍵"),
+    ];
+    let times = [
+        0,
+        1,
+        Day::MILLIS - 1,
+        Day::MILLIS,
+        -1,
+        -Day::MILLIS,
+        sample::NOON_MS,
+    ];
+    let purchases: Vec<_> = (0..60)
+        .map(|n| {
+            let mut purchase = sample::at(&userid, times[n % times.len()]);
+            purchase.price = Price::parse(prices[n % prices.len()]).unwrap();
+            purchase.item = items[n % items.len()].map(|item| Item::recorded(item).unwrap());
+            purchase
+        })
+        .collect();
+    store(writer, &purchases).await;
+    store(writer, &[sample::purchase(&sample::fresh_user())]).await;
+    let summary = reader.summarize(&id).await.unwrap();
+    assert_eq!(Some(summary), Summary::of(&purchases));
+}
+
+async fn more_parts_than_a_summary_has_room_for_are_left_out(
+    reader: &dyn PurchaseReader,
+    writer: &dyn PurchaseWriter,
+) {
+    let userid = sample::fresh_user();
+    let purchases: Vec<_> = (0..1_100_i64)
+        .map(|n| {
+            let mut purchase = sample::at(&userid, n * Day::MILLIS);
+            purchase.price = Price::parse(&format!("{}.5", n + 1)).unwrap();
+            purchase.item = Some(Item::recorded(format!("item {n}")).unwrap());
+            purchase
+        })
+        .collect();
+    store(writer, &purchases).await;
+    let id = UserId::recorded(userid).unwrap();
+    let summary = reader.summarize(&id).await.unwrap();
+    assert_eq!(summary.all.count, 1_100);
+    assert_eq!(summary.by_item.len(), Summary::PARTS_MAX);
+    assert_eq!(summary.by_day.len(), Summary::PARTS_MAX);
+    assert_eq!(Some(summary), Summary::of(&purchases));
 }

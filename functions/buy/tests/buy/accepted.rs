@@ -227,3 +227,18 @@ async fn the_longest_texts_and_the_highest_price_are_taken() {
     }
     assert_eq!(purchase["price"].to_string(), "999999999999999");
 }
+
+#[tokio::test]
+async fn an_answer_says_how_long_its_parts_took() {
+    let shop = Shop::open().await;
+    let answer = shop.ask(&as_json(VALID)).await;
+    let timing = header(&answer, "server-timing").unwrap();
+    let (read, log) = timing.split_once(", ").unwrap();
+    for (metric, name) in [(read, "read"), (log, "log")] {
+        let millis = metric.strip_prefix(&format!("{name};dur=")).unwrap();
+        assert!(
+            (0.0..10_000.0).contains(&millis.parse::<f64>().unwrap()),
+            "{timing}"
+        );
+    }
+}

@@ -66,8 +66,9 @@ fn answers(html: &mut Html, document: &Value, operation: &Value) {
         html.raw("<tr><td>").escaped(status).raw("</td><td>");
         html.text(text(&answer["description"])).raw("</td><td>");
         for (media_type, content) in members(&answer["content"]) {
+            html.raw("<p>");
             shape::kind(html, &content["schema"]);
-            html.raw(" as ").code(media_type);
+            html.raw(" as ").code(media_type).raw("</p>");
         }
         html.raw("</td><td>");
         for (name, header) in members(&answer["headers"]) {

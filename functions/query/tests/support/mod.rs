@@ -57,11 +57,15 @@ impl Fixture {
     }
 
     pub async fn get(&self, uri: &str) -> Answer {
-        get(&self.router, uri, None).await
+        self.ask(uri, &[]).await
     }
 
     pub async fn get_preferring(&self, prefer: &str, uri: &str) -> Answer {
-        get(&self.router, uri, Some(prefer)).await
+        self.ask(uri, &[("prefer", prefer)]).await
+    }
+
+    pub async fn ask(&self, uri: &str, headers: &[(&str, &str)]) -> Answer {
+        get(&self.router, uri, headers).await
     }
 
     /// The function as it is deployed.
@@ -116,18 +120,19 @@ pub fn ids(json: &[u8]) -> Vec<PurchaseId> {
         .collect()
 }
 
-pub fn request(uri: &str, prefer: Option<&str>) -> Request<Body> {
-    let mut request = Request::get(uri);
-    if let Some(prefer) = prefer {
-        request = request.header("prefer", prefer);
-    }
+pub fn request(uri: &str, headers: &[(&str, &str)]) -> Request<Body> {
+    let request = headers
+        .iter()
+        .fold(Request::get(uri), |request, (name, value)| {
+            request.header(*name, *value)
+        });
     request.body(Body::empty()).unwrap()
 }
 
 /// Asks without a socket; a request that hangs fails.
-pub async fn get(router: &Router, uri: &str, prefer: Option<&str>) -> Answer {
+pub async fn get(router: &Router, uri: &str, headers: &[(&str, &str)]) -> Answer {
     let answering = async {
-        let response = router.clone().oneshot(request(uri, prefer)).await.unwrap();
+        let response = router.clone().oneshot(request(uri, headers)).await.unwrap();
         let at = Instant::now();
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use purchase::{Cursor, Owner, PortError, Purchase, PurchaseId, PurchaseReader, UserId};
+use purchase::{Cursor, Owner, PortError, Purchase, PurchaseId, PurchaseReader, Summary, UserId};
 use sqlite::SqliteStore;
 
 /// What a failing store says of itself, and no client may ever read.
@@ -90,6 +90,10 @@ impl PurchaseReader for Spy {
             return Err(PortError::transient(INTERNALS));
         }
         self.store.find_owners(ids).await
+    }
+
+    async fn summarize(&self, userid: &UserId) -> Result<Summary, PortError> {
+        self.store.summarize(userid).await
     }
 
     async fn changed(&self) {
