@@ -64,6 +64,13 @@ imports() {
         select_lines -vxF -e "$1" -e "${2:-$1}" -e testkit -e e2e | sed "s/$/ depends on $1/"
 }
 
+# What is in no graph cannot be asked about.
+lambda_hosts() {
+    local all
+    all=$(names --workspace --edges normal)
+    ! grep -qxF lambda_http <<<"$all" || imports lambda_http
+}
+
 big_numbers() {
     # All edges, tests included: features unify, and a test must read numbers as production does.
     tree --workspace --edges normal,build,dev --prefix none --format '{p} has {f}' |
@@ -85,6 +92,7 @@ dependencies() {
         "keep the domain pure: move what needs this to serve or to an adapter" \
         links purchase tokio axum rusqlite rdkafka mongodb
     rule "redrive links no driver" "give it what it needs through its ports" links redrive rusqlite rdkafka mongodb
+    rule "no default build links lambda_http" "leave it to the feature lambda" lambda_hosts
     rule "serve knows nothing of purchase" "move what needs both to intake or to a function" links serve purchase
     local driver adapter
     while read -r driver adapter; do
@@ -181,7 +189,8 @@ openapi = { path = "../../crates/openapi" }'
 axum.workspace = true
 serde_json = { workspace = true, features = ["arbitrary_precision"] }'
     depend crates/redrive dependencies 'rusqlite.workspace = true'
-    depend crates/serve dependencies 'purchase.workspace = true'
+    depend crates/serve dependencies 'purchase.workspace = true
+lambda_http.workspace = true'
 
     mkdir -p crates/purchase/src/planted/common
     lines 501 >crates/purchase/src/planted/lines_501.rs
@@ -242,6 +251,8 @@ purchase links tokio:
 purchase links axum:
 broken rule: redrive links no driver
 redrive links rusqlite:
+broken rule: no default build links lambda_http
+serve depends on lambda_http
 broken rule: serve knows nothing of purchase
 serve links purchase:
 broken rule: only sqlite imports rusqlite

@@ -24,10 +24,13 @@ pub struct HttpConfig {
     pub metrics_on_main_port: bool,
     /// Pages on these origins may ask.
     pub cors_origins: Origins,
+    /// Whether AWS Lambda started the process.
+    pub on_lambda: bool,
 }
 
 impl HttpConfig {
-    /// Reads HOST, PORT, METRICS_PORT, DRAIN_DELAY_MS, MAX_IN_FLIGHT and CORS_ORIGINS; K_SERVICE tells whether Knative is the host.
+    /// Reads HOST, PORT, METRICS_PORT, DRAIN_DELAY_MS, MAX_IN_FLIGHT and CORS_ORIGINS; K_SERVICE tells whether Knative is the
+    /// host, AWS_LAMBDA_RUNTIME_API whether AWS Lambda is.
     pub fn read(
         env: &mut Env<'_>,
         default_host: IpAddr,
@@ -45,6 +48,9 @@ impl HttpConfig {
         let cors_origins = env.or("CORS_ORIGINS", Origins::EXPECTED, Origins::default());
         let knative = env
             .optional::<String>("K_SERVICE", "a service name")
+            .is_some();
+        let on_lambda = env
+            .optional::<String>("AWS_LAMBDA_RUNTIME_API", "a host and a port")
             .is_some();
 
         if max_in_flight == 0 {
@@ -73,6 +79,7 @@ impl HttpConfig {
             max_in_flight,
             metrics_on_main_port: metrics_port.is_none() && !knative,
             cors_origins,
+            on_lambda,
         }
     }
 }

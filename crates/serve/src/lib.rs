@@ -33,6 +33,9 @@ mod cors;
 mod env;
 mod etag;
 mod health;
+mod host;
+#[cfg(feature = "lambda")]
+mod lambda;
 mod metrics;
 mod pace;
 mod problem;

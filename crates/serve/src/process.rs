@@ -3,19 +3,17 @@
 //! It is the only place that touches the process environment.
 
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
+use crate::host::{Host, ListenError};
 use crate::problem::chain;
 use crate::{
-    App, BoxError, EXIT_CONFIG, Env, EnvProblems, HttpConfig, Limits, init_telemetry, run, server,
-    stop_signal,
+    App, BoxError, EXIT_CONFIG, Env, EnvProblems, HttpConfig, init_telemetry, server, stop_signal,
 };
 
 /// How long threads that block are waited for at the very end.
@@ -78,13 +76,10 @@ enum ServeError {
     Start(#[source] BoxError),
     #[error("a part of the function ended by itself")]
     Failed(#[source] BoxError),
-    #[error("cannot listen on {address}: set {variable} to change the port")]
-    Listen {
-        address: SocketAddr,
-        variable: &'static str,
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error("the host takes no more answers")]
+    Hosted(#[source] BoxError),
 }
 
 /// The main of a function with one server: reads the configuration, starts telemetry and the runtime, serves until the stop
@@ -173,18 +168,7 @@ async fn serve(
         on_stop,
         failed,
     } = function;
-    let listener = listen(http.host, http.port, "PORT")?;
-    if let Some(port) = http.metrics_port {
-        let listener = listen(http.host, port, "METRICS_PORT")?;
-        let app = app.shared_metrics().routes();
-        // It ends with the runtime, after the drain: a scrape during the drain is worth an answer.
-        tokio::spawn(run(
-            listener,
-            app,
-            Limits::default(),
-            std::future::pending(),
-        ));
-    }
+    let host = Host::choose(name, &http, &app)?;
     let app = app
         .max_in_flight(http.max_in_flight)
         .origins(http.cors_origins);
@@ -193,14 +177,6 @@ async fn serve(
     } else {
         app
     };
-    let limits = Limits {
-        drain_delay: http.drain_delay,
-        ..Limits::default()
-    };
-    let address = listener
-        .local_addr()
-        .unwrap_or(SocketAddr::new(http.host, http.port));
-    info!(function = name, %address, "listening");
 
     let mut failure = None;
     let (ending, ended) = oneshot::channel::<()>();
@@ -219,23 +195,11 @@ async fn serve(
         let _ = ended.await;
         beside_the_drain.await;
     };
-    let (drained, ()) = tokio::join!(run(listener, app.build(), limits, end), beside);
-    if drained.dropped > 0 {
-        warn!(
-            connections = drained.dropped,
-            "connections were dropped at the end of the drain"
-        );
-    }
+    let (hosted, ()) = tokio::join!(host.run(app.build(), end), beside);
     on_stop.await;
     info!(function = name, "stopped");
-    failure.map_or(Ok(()), |error| Err(ServeError::Failed(error)))
-}
-
-fn listen(host: IpAddr, port: u16, variable: &'static str) -> Result<TcpListener, ServeError> {
-    let address = SocketAddr::new(host, port);
-    server::listen(address).map_err(|source| ServeError::Listen {
-        address,
-        variable,
-        source,
-    })
+    match failure {
+        None => hosted.map_err(ServeError::Hosted),
+        Some(error) => Err(ServeError::Failed(error)),
+    }
 }

@@ -9,6 +9,8 @@ mod buy;
 #[cfg(feature = "kafka")]
 pub mod config;
 mod lists;
+#[cfg(feature = "kafka")]
+pub mod wiring;
 
 use std::sync::Arc;
 

@@ -1,31 +1,13 @@
-//! buy as a process of its own, with Kafka as the log.
+//! buy as a process of its own.
 
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
 
 use buy::config::Config;
-use buy::{Buy, HINT, OPENAPI, lists, routes};
-use gateway::{Deadlines, forward};
-use kafka_log::{KafkaLog, LogOptions};
+use buy::wiring::function;
 use purchase::Stamp;
-use serve::{App, BoxError, Function};
-
-/// What is left when the last request is answered belongs to clients that went away; they may have been promised nothing.
-const FLUSH_MAX: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
-    serve::main("buy", Config::read, |config| async move {
-        let log = KafkaLog::new(&config.kafka, &config.topic, LogOptions::default())?;
-        let buy = Buy {
-            log: Arc::new(log.clone()),
-            stamp: Stamp::system(),
-        };
-        let lists = lists(forward(config.customer_management, Deadlines::default()));
-        let app = App::new("buy", HINT, routes(buy).merge(lists))
-            .openapi(OPENAPI)
-            .ready(Arc::new(log.clone()));
-        let function = Function::new(app, config.http);
-        Ok::<_, BoxError>(function.on_stop(async move { log.close(FLUSH_MAX).await }))
+    serve::main("buy", Config::read, |config| {
+        function(config, Stamp::system())
     })
 }
