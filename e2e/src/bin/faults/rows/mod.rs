@@ -9,6 +9,7 @@ mod delivery;
 mod embedded;
 mod events;
 mod exhausted;
+mod format;
 mod full;
 mod functions;
 mod identity;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use e2e::{Program, Road, Scene, Servers, Settled, Traffic, port_opens, topics};
-use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use reqwest::Response;
 use testkit::app::client;
 use testkit::eventually;
 use tokio::time::{Instant, sleep};
 
+use super::format::Format;
 use super::{Case, purchases};
 use crate::report::Report;
 
@@ -242,60 +243,55 @@ pub(crate) async fn killed_in_a_list(case: Case) -> Vec<Report> {
     purchases::insert(&scene, "ada", purchases::MANY).await;
     let query = scene.query().await;
     let frontend = scene.frontend("http://127.0.0.1:1", &query.url()).await;
-    let mut report = Report::new(42, "-");
-    let mut broken = 0;
-    for program in [&query, &frontend] {
-        let whole = length_of(program).await.unwrap();
-        let killed = broken_list(program, &servers).await;
-        report = match killed {
-            Ok(got) => report.expect(false, || {
-                format!("a transfer of {got} bytes ended well, and {whole} is the whole")
-            }),
-            Err(got) => {
-                broken += 1;
-                report.expect(got < whole, || {
-                    format!("all {got} bytes came before mongod was killed")
+    let mut reports = Vec::new();
+    for (name, program) in [("query", &query), ("frontend", &frontend)] {
+        let mut whole = Vec::new();
+        for format in Format::ALL {
+            whole.push(rest_of(begin(program, format).await).await.unwrap());
+        }
+        let begun = join_all(Format::ALL.map(|format| begin(program, format))).await;
+        servers.run_async(&["kill", "mongod"]).await;
+        let ended = join_all(begun.into_iter().map(rest_of)).await;
+        let mut report = Report::new(42, name);
+        for ((format, whole), ended) in Format::ALL.into_iter().zip(&whole).zip(ended) {
+            report = report
+                .expect(ended.is_err(), || {
+                    format!("{format:?}: a transfer of {ended:?} bytes ended well, and {whole} is the whole")
                 })
-            }
-        };
+                .expect(ended != Err(*whole), || {
+                    format!("{format:?}: all {whole} bytes came before mongod was killed")
+                })
+                .evidence(format.media_type(), ended.err().unwrap_or_default() as u64);
+        }
+        reports.push(report);
         let _ = back(&servers).await;
-        eventually("the whole list", async || {
-            (length_of(program).await == Ok(whole)).then_some(())
-        })
-        .await;
+        for (format, whole) in Format::ALL.into_iter().zip(whole) {
+            eventually("the whole list", async || {
+                (rest_of(begin(program, format).await).await == Ok(whole)).then_some(())
+            })
+            .await;
+        }
     }
     for program in [frontend, query, storer] {
         program.stop().await;
     }
-    vec![report.evidence("broken transfers", broken)]
+    reports
+}
+
+/// A list whose first bytes are there, and how many; nothing if it is refused.
+async fn begin(program: &Program, format: Format) -> Option<(usize, Response)> {
+    let list = client().get(format!("{}/getAllUserBuys/ada", program.url()));
+    let list = list.header("Accept", format.media_type()).send().await;
+    let mut answer = list.ok()?.error_for_status().ok()?;
+    let first = answer.chunk().await.ok()??.len();
+    Some((first, answer))
 }
 
 /// The list's length, or how much of it came.
-async fn length_of(program: &Program) -> Result<usize, usize> {
-    read_list(program, async || ()).await
-}
-
-async fn broken_list(program: &Program, servers: &Arc<Servers>) -> Result<usize, usize> {
-    read_list(program, async || {
-        servers.run_async(&["kill", "mongod"]).await;
-    })
-    .await
-}
-
-/// Reads a list, and does something once its first bytes are there.
-async fn read_list(program: &Program, meanwhile: impl AsyncFnOnce()) -> Result<usize, usize> {
-    let url = format!("{}/getAllUserBuys/ada", program.url());
-    let Ok(answer) = client().get(url).send().await else {
-        return Err(0);
-    };
-    if answer.status() != 200 {
-        return Err(0);
-    }
-    let mut chunks = answer.bytes_stream();
-    let mut got = chunks.next().await.unwrap().map_err(|_| 0_usize)?.len();
-    meanwhile().await;
-    while let Some(chunk) = chunks.next().await {
-        got += chunk.map_err(|_| got)?.len();
+async fn rest_of(begun: Option<(usize, Response)>) -> Result<usize, usize> {
+    let (mut got, mut answer) = begun.ok_or(0_usize)?;
+    while let Some(chunk) = answer.chunk().await.map_err(|_| got)? {
+        got += chunk.len();
     }
     Ok(got)
 }
