@@ -8,7 +8,7 @@ use testkit::oracle::{self, Intent, Oracle, Outcome};
 use testkit::process::Process;
 use testkit::product::Product;
 
-use crate::product::{new_folder, status};
+use crate::product::new_folder;
 
 #[tokio::test]
 async fn the_greeting_says_what_to_open_and_what_to_try_and_that_works() {
@@ -164,27 +164,6 @@ async fn bad_configuration_is_reported_all_at_once() {
         process.line_with(variable).await;
     }
     assert!(!folder.database().exists(), "nothing was touched");
-}
-
-#[tokio::test]
-async fn metrics_have_a_port_of_their_own_when_asked() {
-    let folder = new_folder();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
-    let mut command = folder.command();
-    command.env("METRICS_PORT", port.to_string());
-    let product = Product::start_command(&mut command).await;
-    assert_eq!(
-        status(format!("http://127.0.0.1:{port}/metrics")).await,
-        200
-    );
-    for url in [&product.page, &product.buy, &product.storer, &product.query] {
-        assert_eq!(status(format!("{url}/metrics")).await, 404);
-        assert_eq!(status(format!("{url}/health")).await, 200);
-        assert_eq!(status(format!("{url}/ready")).await, 200);
-    }
-    product.stop().await;
 }
 
 /// The lock on the file belongs to the process, not to the file's presence.

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use testkit::app::client;
+use testkit::eventually;
 use testkit::oracle::{self, Intent, Oracle, Outcome};
 use testkit::product::Product;
-use testkit::{eventually, sample};
 
 use crate::product::new_folder;
 
@@ -22,56 +22,6 @@ async fn post(url: &str, key: Option<&str>, body: &Value) -> (u16, Value) {
         status,
         serde_json::from_str(&answer.text().await.unwrap()).unwrap(),
     )
-}
-
-#[tokio::test]
-async fn hostile_user_ids_buy_and_list_exactly_through_every_door() {
-    let folder = new_folder();
-    let product = Product::start(&folder).await;
-    for door in [
-        &product.page,
-        &format!("{}/api", product.page),
-        &product.buy,
-    ] {
-        for userid in sample::HOSTILE_USER_IDS {
-            let item = format!("item of {userid} through {door}");
-            let body = json!({"username": "Ada", "userid": userid, "item": item, "price": 0.1});
-            let request = client()
-                .post(format!("{door}/buy"))
-                .header("content-type", "application/json")
-                .body(body.to_string());
-            let answer = request.send().await.unwrap();
-            assert_eq!(answer.status(), 201);
-            let location = answer.headers()["location"].to_str().unwrap().to_owned();
-            let list = eventually("the purchase in the list", async || {
-                let list = raw_get(door, &location).await;
-                list.iter()
-                    .any(|purchase| purchase["item"] == item.as_str())
-                    .then_some(list)
-            })
-            .await;
-            assert!(
-                list.iter().all(|purchase| purchase["userid"] == userid),
-                "{userid}"
-            );
-        }
-    }
-    let said = product.stop().await;
-    assert_eq!(folder.count("dead_letters"), 0, "{said}");
-}
-
-/// A GET whose path no URL parser has touched: `..%2f` must arrive as it is.
-async fn raw_get(door: &str, path: &str) -> Vec<Value> {
-    let (address, prefix) = match door.trim_start_matches("http://").split_once('/') {
-        Some((address, prefix)) => (address, format!("/{prefix}")),
-        None => (door.trim_start_matches("http://"), String::new()),
-    };
-    let request = format!("GET {prefix}{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    let answer = testkit::raw::exchange(address.parse().unwrap(), request.as_bytes()).await;
-    let answer = String::from_utf8(answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    serde_json::from_str::<Vec<Value>>(body).unwrap()
 }
 
 #[tokio::test]
@@ -117,28 +67,6 @@ async fn the_same_key_again_is_the_same_purchase_later_at_once_and_after_a_resta
 }
 
 #[tokio::test]
-async fn a_client_that_waits_is_told_when_its_purchase_is_listed() {
-    let folder = new_folder();
-    let product = Product::start(&folder).await;
-    let body = json!({"username": "Ada", "userid": "ada", "item": "tea", "price": "12.50"});
-    let (status, answer) = post(&format!("{}/buy", product.page), None, &body).await;
-    assert_eq!((status, &answer["purchase"]["price"]), (201, &json!(12.5)));
-    let id = answer["purchase"]["id"].as_str().unwrap();
-    let url = format!("{}/getAllUserBuys/ada?contains={id}&limit=50", product.page);
-    let answer = client()
-        .get(url)
-        .header("prefer", "wait=10")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(answer.headers()["contains"], "true");
-    assert_eq!(answer.headers()["preference-applied"], "wait=10");
-    let list: Vec<Value> = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
-    assert_eq!(list[0]["id"], id);
-    product.stop().await;
-}
-
-#[tokio::test]
 async fn what_cannot_be_stored_is_kept_as_a_dead_letter_and_nothing_waits_behind_it() {
     let folder = new_folder();
     let product = Product::start(&folder).await;
@@ -176,44 +104,4 @@ async fn what_cannot_be_stored_is_kept_as_a_dead_letter_and_nothing_waits_behind
     assert_eq!(reasons, ["malformed", "malformed", "conflict"]);
     assert_eq!(letters[1].1, "no json", "the original bytes are kept");
     assert!(letters[2].1.contains(id));
-}
-
-#[tokio::test]
-async fn a_wrong_request_is_answered_with_a_problem_at_every_door() {
-    let folder = new_folder();
-    let product = Product::start(&folder).await;
-    let client = client();
-    for door in [
-        &product.page,
-        &format!("{}/api", product.page),
-        &product.buy,
-    ] {
-        for (request, status, allow) in [
-            (client.get(format!("{door}/buy")), 405, Some("POST")),
-            (
-                client.post(format!("{door}/getAllUserBuys/ada")),
-                405,
-                Some("GET,HEAD"),
-            ),
-            (client.get(format!("{door}/purchases")), 404, None),
-            (client.get(format!("{door}/getAllUserBuys/")), 404, None),
-        ] {
-            let answer = request.send().await.unwrap();
-            let shown = format!("{answer:?}");
-            assert_eq!(answer.status(), status, "{shown}");
-            let header = |name| {
-                answer
-                    .headers()
-                    .get(name)
-                    .map(|value| value.to_str().unwrap())
-            };
-            assert_eq!(header("allow"), allow, "{shown}");
-            assert_eq!(
-                header("content-type"),
-                Some("application/problem+json"),
-                "{shown}"
-            );
-        }
-    }
-    product.stop().await;
 }

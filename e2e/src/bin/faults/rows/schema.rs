@@ -2,13 +2,14 @@
 
 use std::process::{Command, Output};
 
-use e2e::{Program, Scene, path_of};
+use axum::routing::get;
+use axum::{Json, Router};
+use e2e::{Program, Scene, path_of, scratch};
 use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
-use tempfile::TempDir;
-use testkit::app::client;
+use testkit::app::{TestApp, client};
 use testkit::eventually;
-use testkit::process::Process;
+use testkit::product::{Folder, Product};
 
 use super::Case;
 use crate::report::Report;
@@ -30,43 +31,44 @@ pub(crate) async fn conformant(case: Case) -> Vec<Report> {
     let buy = scene.buy(&query.url()).await;
     let frontend = scene.frontend(&buy.url(), &query.url()).await;
     let own = [buy, query, storer, consumer, frontend];
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new(path_of("user-buy-list"), scratch());
     let product = Product::start(&folder).await;
+    let together = [&product.page, &product.buy, &product.storer, &product.query];
 
     let apart = ask_all(own.iter().map(Program::url).collect()).await;
-    let together = ask_all(product.urls()).await;
+    let together = ask_all(together.map(Clone::clone).into()).await;
+    let wrong = wrong_status(&own[0].url()).await;
     for program in own {
         program.stop().await;
     }
-    product.0.kill();
-    vec![report("apart", apart), report("together", together)]
+    product.stop().await;
+    vec![report("apart", apart), report("together", together), wrong]
 }
 
-/// The product in one process.
-struct Product(Process);
-
-impl Product {
-    async fn start(folder: &TempDir) -> Self {
-        let mut command = Command::new(path_of("user-buy-list"));
-        command.env_clear().arg("--data-dir").arg(folder.path());
-        for port in ["--port", "--buy-port", "--storer-port", "--query-port"] {
-            command.args([port, "0"]);
-        }
-        let process = Process::start(&mut command);
-        process.line_with("Ctrl-C stops it").await;
-        Self(process)
-    }
-
-    /// Of the page and of each function, as it says them.
-    fn urls(&self) -> Vec<String> {
-        let said = self.0.said();
-        let url = |name: &str| {
-            let mut words = said.lines().map(str::split_whitespace);
-            let place = words.find_map(|mut line| (line.next()? == name).then(|| line.next())?);
-            place.unwrap().trim_end_matches('/').to_owned()
-        };
-        ["page", "buy", "storer", "query"].map(url).into()
-    }
+/// That nothing is found would mean nothing if a status that no document has were not noticed either.
+async fn wrong_status(buy: &str) -> Report {
+    let mut document = document_of(buy).await;
+    let responses = &mut document["paths"]["/buy"]["post"]["responses"];
+    responses["200"] = responses["201"].take();
+    responses.as_object_mut().unwrap().remove("201");
+    let route = get(async move || Json(document));
+    let served = TestApp::start(Router::new().route("/openapi.json", route)).await;
+    let (output, _) = run(
+        format!("{}/openapi.json", served.url),
+        ["--url", buy, "--include-path", "/buy"]
+            .map(str::to_owned)
+            .into(),
+    )
+    .await;
+    let said = said(&output);
+    Report::new(33, "wrong")
+        .expect(output.status.code() == Some(1), || {
+            format!("{}: {said}", output.status)
+        })
+        .evidence(
+            "noticed",
+            said.matches("Undocumented status code").count() as u64,
+        )
 }
 
 /// What came of asking one function.
@@ -92,14 +94,28 @@ async fn ask(url: String) -> Asked {
         answer.ok().filter(|answer| answer.status() == 200)
     })
     .await;
-    let document = format!("{url}/openapi.json");
-    let served = client().get(&document).send().await.unwrap();
-    let served: Value = serde_json::from_slice(&served.bytes().await.unwrap()).unwrap();
+    let served = document_of(&url).await;
     let paths = served["paths"].as_object().unwrap().iter();
     // It has just got the document, and does not ask for it again.
     let paths = paths.filter(|(path, _)| *path != "/openapi.json");
     let operations = paths.map(|(_, path)| path.as_object().unwrap().len() as u64);
     let operations = operations.sum();
+    let (output, account) = run(format!("{url}/openapi.json"), Vec::new()).await;
+    Asked {
+        url,
+        output,
+        operations,
+        account,
+    }
+}
+
+async fn document_of(url: &str) -> Value {
+    let document = client().get(format!("{url}/openapi.json")).send().await;
+    serde_json::from_slice(&document.unwrap().bytes().await.unwrap()).unwrap()
+}
+
+/// What Schemathesis says, and its account.
+async fn run(document: String, options: Vec<String>) -> (Output, Value) {
     let run = move || {
         let folder = tempfile::tempdir().unwrap();
         let account = folder.path().join("account.json");
@@ -112,18 +128,19 @@ async fn ask(url: String) -> Asked {
             .args(["--max-examples", RANDOM_REQUESTS])
             .args(["--report", "json", "--report-json-path"])
             .arg(&account)
+            .args(options)
             .output()
             .unwrap();
         let account = std::fs::read(&account).unwrap_or_default();
         (output, serde_json::from_slice(&account).unwrap_or_default())
     };
-    let (output, account) = tokio::task::spawn_blocking(run).await.unwrap();
-    Asked {
-        url,
-        output,
-        operations,
-        account,
-    }
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+fn said(output: &Output) -> String {
+    let mut said = [&output.stdout[..], &output.stderr[..]].concat();
+    said.truncate(SAID_MAX);
+    String::from_utf8_lossy(&said).into_owned()
 }
 
 impl Asked {
@@ -145,12 +162,6 @@ impl Asked {
             && self.count("/operations/tested") == self.operations
             && accepted.count() as u64 == self.operations
     }
-
-    fn said(&self) -> String {
-        let mut said = [&self.output.stdout[..], &self.output.stderr[..]].concat();
-        said.truncate(SAID_MAX);
-        format!("{}: {}", self.url, String::from_utf8_lossy(&said))
-    }
 }
 
 fn report(road: &'static str, all: Vec<Asked>) -> Report {
@@ -166,6 +177,8 @@ fn report(road: &'static str, all: Vec<Asked>) -> Report {
                 let rates = &asked.account["valid_rates"];
                 format!("{}: not every operation said yes: {rates}", asked.url)
             })
-            .expect(asked.output.status.success(), || asked.said())
+            .expect(asked.output.status.success(), || {
+                format!("{}: {}", asked.url, said(&asked.output))
+            })
     })
 }

@@ -1,0 +1,236 @@
+//! What clients are told when something is away or set up in another way: by functions that are started for it.
+
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::http::{StatusCode, Uri};
+use e2e::{Program, Scene, Servers, free_port, path_of, scratch};
+use futures_util::future::join_all;
+use serde_json::Value;
+use testkit::app::TestApp;
+use testkit::eventually;
+use testkit::product::{Folder, Product};
+
+use crate::ask::{Answer, JSON, get, post, purchase};
+
+/// Of buy, and what a list may take; with what a busy machine adds.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(13);
+
+/// A refusal that says what is known, and nothing of the inside.
+fn is_honest(answer: &Answer, recorded: &[&str]) {
+    answer.problem(503);
+    assert!(answer.header("retry-after").is_some());
+    let problem = answer.json();
+    if !recorded.is_empty() {
+        assert!(problem["id"].is_string(), "{problem}");
+        assert!(
+            recorded.contains(&problem["recorded"].as_str().unwrap()),
+            "{problem}"
+        );
+    }
+    for inside in [
+        "127.0.0.1",
+        "sqlite",
+        "SQL",
+        "database",
+        "kafka",
+        "Kafka",
+        "broker",
+        "mongo",
+        "os error",
+    ] {
+        assert!(!answer.body.contains(inside), "{inside}: {}", answer.body);
+    }
+}
+
+/// It lives, and says that it cannot work.
+async fn lives(base: &str, missing: &str) {
+    assert_eq!(get(&format!("{base}/health")).await.status, 200);
+    let ready = eventually("not ready", async || {
+        let ready = get(&format!("{base}/ready")).await;
+        (ready.status == 503).then_some(ready)
+    })
+    .await;
+    assert!(
+        ready.json()["missing"].to_string().contains(missing),
+        "{ready:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn functions_say_what_is_away() {
+    let mut scene = Scene::new(Servers::shared()).await;
+    let nobody = format!("127.0.0.1:{}", free_port());
+    scene.brokers.clone_from(&nobody);
+    let scene = scene.through(&nobody);
+    let none = format!("http://{nobody}");
+    let (buy, storer, query, consumer) = tokio::join!(
+        scene.buy(&none),
+        scene.storer(),
+        scene.query(),
+        scene.consumer()
+    );
+    let frontend = scene.frontend(&none, &none).await;
+    let begun = Instant::now();
+    let body = || purchase("ada").to_string();
+    let writers = [&storer, &consumer].map(|writer| format!("{}/purchases", writer.url()));
+    let buys = async {
+        is_honest(
+            &post(&format!("{}/buy", buy.url()), JSON, body()).await,
+            &["no", "unknown"],
+        );
+    };
+    let writes = join_all(writers.iter().map(async |writer| {
+        is_honest(&post(writer, JSON, body()).await, &["no", "unknown"]);
+    }));
+    let lists = join_all([&query, &consumer].map(async |reader| {
+        is_honest(
+            &get(&format!("{}/getAllUserBuys/ada", reader.url())).await,
+            &[],
+        );
+        is_honest(&get(&format!("{}/purchases", reader.url())).await, &[]);
+    }));
+    tokio::join!(buys, writes, lists);
+    assert!(
+        begun.elapsed() < 2 * ANSWERED_WITHIN,
+        "{:?}",
+        begun.elapsed()
+    );
+    for base in [&buy, &frontend] {
+        let list = get(&format!("{}/getAllUserBuys/ada", base.url())).await;
+        list.problem(502);
+    }
+    let bought = post(&format!("{}/buy", frontend.url()), JSON, body()).await;
+    assert_eq!(bought.problem(502), bought.json()["error"]);
+    assert_eq!(bought.json()["recorded"], "no", "it never left");
+    for (program, missing) in [
+        (&buy, "log"),
+        (&storer, "store"),
+        (&query, "store"),
+        (&consumer, "store"),
+        (&frontend, "buy"),
+    ] {
+        lives(&program.url(), missing).await;
+    }
+    for program in [frontend, buy, storer, query, consumer] {
+        assert!(program.stop().await.success());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_product_in_one_process_says_what_is_away() {
+    let folder = Folder::new(path_of("user-buy-list"), scratch());
+    let product = Product::start(&folder).await;
+    let lock = folder.open_database();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let body = || purchase("ada").to_string();
+    let ports = [&product.buy, &product.page].map(|base| format!("{base}/buy"));
+    let direct = format!("{}/purchases", product.storer);
+    for answer in join_all(
+        ports
+            .iter()
+            .chain([&direct])
+            .map(|url| post(url, JSON, body())),
+    )
+    .await
+    {
+        is_honest(&answer, &["no", "unknown"]);
+    }
+    lives(&product.page, "database").await;
+    // Who only reads need not wait for who writes.
+    assert_eq!(
+        get(&format!("{}/getAllUserBuys/ada", product.query))
+            .await
+            .status,
+        200
+    );
+    lock.execute_batch("ROLLBACK").unwrap();
+    eventually("a purchase", async || {
+        (post(&ports[0], JSON, body()).await.status == 201).then_some(())
+    })
+    .await;
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_are_where_they_wake_nobody() {
+    let scene = Scene::new(Servers::shared()).await;
+    let own = free_port();
+    let buy = scene.buy_with(&[("METRICS_PORT", &own.to_string())]).await;
+    has_metrics(&format!("http://127.0.0.1:{own}"), true).await;
+    has_metrics(&buy.url(), false).await;
+    // On Knative a scrape through the service would keep it awake.
+    let mut knative = scene.clone();
+    knative
+        .surroundings
+        .env
+        .push(("K_SERVICE", "query".to_owned()));
+    let query = knative.query().await;
+    has_metrics(&query.url(), false).await;
+
+    let folder = Folder::new(path_of("user-buy-list"), scratch());
+    let own = free_port();
+    let product =
+        Product::start_command(folder.command().env("METRICS_PORT", own.to_string())).await;
+    has_metrics(&format!("http://127.0.0.1:{own}"), true).await;
+    for base in [&product.page, &product.buy, &product.storer, &product.query] {
+        has_metrics(base, false).await;
+    }
+    product.stop().await;
+    for program in [buy, query] {
+        assert!(program.stop().await.success());
+    }
+}
+
+async fn has_metrics(base: &str, expected: bool) {
+    let answer = get(&format!("{base}/metrics")).await;
+    if expected {
+        assert_eq!(answer.status, 200);
+        assert!(answer.body.ends_with("# EOF\n"));
+    } else {
+        answer.problem(404);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_passes_requests_on_follows_nobody_and_asks_no_proxy() {
+    let elsewhere = Router::new().fallback(async |uri: Uri| {
+        (
+            StatusCode::TEMPORARY_REDIRECT,
+            [("location", "http://127.0.0.1:1/")],
+            uri.to_string(),
+        )
+    });
+    let elsewhere = TestApp::start(elsewhere).await;
+    let mut scene = Scene::new(Servers::shared()).await;
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"] {
+        scene
+            .surroundings
+            .env
+            .push((name, "http://127.0.0.1:1".to_owned()));
+    }
+    let buy = scene.buy(&elsewhere.url).await;
+    let frontend = scene.frontend(&elsewhere.url, &elsewhere.url).await;
+    let asked: [(&Program, &str); 2] = [
+        (&buy, "/purchases/a%2Fb/../%2e?limit=2"),
+        (&frontend, "/getAllUserBuys/a%2Fb/../%2e?limit=2"),
+    ];
+    for (program, seen) in asked {
+        // As bytes, because a client would tidy up the path.
+        let request = testkit::raw::head("GET /getAllUserBuys/a%2Fb/../%2e?limit=2", &[]);
+        let answer = testkit::raw::exchange(program.address(), &request).await;
+        assert_eq!(testkit::raw::status(&answer), 307);
+        let text = String::from_utf8(answer).unwrap();
+        assert!(text.ends_with(seen), "{text}");
+    }
+    let sent = post(
+        &format!("{}/buy", frontend.url()),
+        JSON,
+        Value::Null.to_string(),
+    )
+    .await;
+    assert_eq!((sent.status, sent.body.as_str()), (307, "/buy"));
+    for program in [frontend, buy] {
+        assert!(program.stop().await.success());
+    }
+}
