@@ -63,7 +63,7 @@ pub(crate) fn to_price(decimal: Decimal128) -> Option<Price> {
     Price::recorded(&format!("{sign}{digits}e{exponent}")).ok()
 }
 
-/// Whether a sum is certainly not rounded: one that is has all 34 digits.
+/// Whether a sum of what is not below zero was certainly not rounded: one that was has all 34 digits.
 pub(crate) fn is_exact(sum: Decimal128) -> bool {
     let bits = u128::from_le_bytes(sum.bytes());
     bits & DIGITS_MASK <= DIGITS_MAX / 10

@@ -38,6 +38,7 @@ mod indexes;
 
 mod ready;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::bson::{RawDocumentBuf, doc};
@@ -46,6 +47,7 @@ use mongodb::options::{
 };
 use mongodb::{Client, Collection, Database};
 use purchase::PortError;
+use tokio::sync::Semaphore;
 
 pub use config::MongoConfig;
 pub use error::MongoError;
@@ -55,6 +57,7 @@ use calls::Calls;
 /// The collection of the purchases, in every deployment.
 const COLLECTION: &str = "purchases";
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
+const SUMS_MAX: usize = 4;
 /// How long the server waits for the majority. Together with the time to find a server it is less than a write's deadline, so
 /// that the answer is the server's and not a guess.
 const MAJORITY_DEADLINE: Duration = Duration::from_secs(5);
@@ -65,6 +68,8 @@ pub struct MongoStore {
     database: Database,
     purchases: Collection<RawDocumentBuf>,
     calls: Calls,
+    /// Lists that are summed up here: each holds its items in memory.
+    sums: Arc<Semaphore>,
 }
 
 impl MongoStore {
@@ -89,6 +94,7 @@ impl MongoStore {
             purchases: database.collection_with_options(COLLECTION, collection),
             calls: Calls::new(usize::try_from(at_once_max).unwrap_or(usize::MAX)),
             database,
+            sums: Arc::new(Semaphore::new(SUMS_MAX)),
         };
         tokio::spawn(warm_up(store.clone()));
         Ok(store)

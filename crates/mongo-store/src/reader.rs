@@ -64,7 +64,12 @@ impl PurchaseReader for MongoStore {
         let read = async move { summary::of(&purchases, &owner).await };
         match self.calls.run(DEADLINE, read).await? {
             Some(summary) => Ok(summary),
-            None => self.sum_up_list(&Owner::User(userid.clone())).await,
+            None => {
+                let _turn = self.sums.acquire().await.map_err(PortError::permanent)?;
+                let owner = Owner::User(userid.clone());
+                let sums = tokio::time::timeout(DEADLINE, self.sum_up_list(&owner)).await;
+                sums.map_err(|_| PortError::transient("the list was not summed up in time"))?
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A list in sums, by one aggregation: decimals are added as decimals, and all sums are of the same documents.
 //!
 //! Prices, items and times of earlier services are counted as [`crate::document`] reads them. Where the server cannot do that,
-//! it says so, and there are no sums: those from which something was left out would look complete.
+//! it says so, and the list is read and summed up here instead: sums from which something was left out would look complete.
 
 use futures_util::TryStreamExt as _;
 use mongodb::Collection;
@@ -53,7 +53,12 @@ pub(crate) async fn of(
 
 fn pipeline(userid: &UserId) -> [Document; 3] {
     let most = i64::try_from(Summary::PARTS_MAX).unwrap_or(i64::MAX);
-    let sums = |of: Bson| doc! { "_id": of, "count": { "$sum": 1 }, "total": { "$sum": "$price" } };
+    let sums = |of: Bson| {
+        // A sum that was rounded on the way may look exact in the end, because earlier services took prices below zero. That
+        // of the amounts only grows.
+        let amounts = doc! { "$sum": { "$abs": "$price" } };
+        doc! { "_id": of, "count": { "$sum": 1 }, "total": { "$sum": "$price" }, "amounts": amounts }
+    };
     let mut all = sums(Bson::Null);
     let is_unreadable = doc! { "$or": [
         { "$eq": ["$price", null] }, { "$eq": ["$day", null] }, { "$eq": ["$item", false] },
@@ -140,10 +145,14 @@ fn parts<'a, T>(
 }
 
 fn sum(part: &Document) -> Result<Sum, MongoError> {
-    let total = part.get("total").and_then(|total| match total {
-        Bson::Decimal128(total) if decimal::is_exact(*total) => decimal::to_price(*total),
+    let total = match (part.get("total"), part.get("amounts")) {
+        (Some(Bson::Decimal128(total)), Some(Bson::Decimal128(amounts)))
+            if decimal::is_exact(*amounts) =>
+        {
+            decimal::to_price(*total)
+        }
         _ => None,
-    });
+    };
     Ok(Sum {
         count: whole(part, "count")?,
         total: total.ok_or_else(|| unusable("a total"))?,

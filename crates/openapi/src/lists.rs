@@ -132,7 +132,7 @@ fn tagged(description: &str) -> ResponseBuilder {
         .header(
             "ETag",
             sometimes(
-                &format!("With a `limit` of at most {TAGGED_LIMIT} and without `contains`."),
+                &format!("Of pages of at most {TAGGED_LIMIT}, without `contains`."),
                 tag,
             ),
         )

@@ -83,7 +83,7 @@ impl Price {
         exponent: 0,
     };
 
-    /// The exact sum; none if it has more digits than a price can.
+    /// The exact sum; none if it has more than 34 digits.
     #[must_use]
     pub fn checked_add(self, other: Self) -> Option<Self> {
         let exponent = match (self.digits, other.digits) {

@@ -101,16 +101,6 @@ impl Summary {
             by_day,
         }
     }
-
-    /// Of purchases in memory; none if 34 digits do not hold a sum.
-    #[must_use]
-    pub fn of<'a>(purchases: impl IntoIterator<Item = &'a Purchase>) -> Option<Self> {
-        let mut sums = Summing::default();
-        for purchase in purchases {
-            sums.add(purchase)?;
-        }
-        Some(sums.end())
-    }
 }
 
 /// Sums to which purchases are added one by one.

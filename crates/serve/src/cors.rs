@@ -4,12 +4,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use axum::http::header::{
-    ACCEPT, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LINK, LOCATION, RETRY_AFTER,
+    ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LINK, LOCATION,
+    RETRY_AFTER,
 };
 use axum::http::{HeaderValue, Method, Uri};
 use tower_http::cors::CorsLayer;
 
-/// How long a browser may remember what it may ask. Firefox and Chromium take no more than a day and two hours.
+/// How long a browser may remember what it may ask. Firefox takes no more than a day, Chromium than two hours.
 const REMEMBERED: Duration = Duration::from_secs(3_600);
 
 /// Origins whose pages may ask, separated by commas: a scheme, a host and perhaps a port each.
@@ -22,7 +23,7 @@ impl Origins {
     pub(crate) const EXPECTED: &str =
         "origins such as https://shop.example, separated by commas, without a path, `*` or `null`";
 
-    /// Lets their pages ask; does nothing if there is none.
+    /// Lets their pages ask; does nothing if there is none. Takes every OPTIONS for a preflight.
     pub(crate) fn layer(self) -> Option<CorsLayer> {
         if self.0.is_empty() {
             return None;
@@ -36,7 +37,17 @@ impl Origins {
             "server-timing",
         ];
         let [key, prefer, trace, contains, applied, timing] = names.map(HeaderName::from_static);
-        let shown = [ETAG, LINK, LOCATION, RETRY_AFTER, contains, applied, timing];
+        let file = CONTENT_DISPOSITION;
+        let shown = [
+            ETAG,
+            LINK,
+            LOCATION,
+            RETRY_AFTER,
+            file,
+            contains,
+            applied,
+            timing,
+        ];
         let layer = CorsLayer::new()
             .allow_origin(self.0)
             .allow_methods([Method::GET, Method::HEAD, Method::POST])

@@ -34,11 +34,13 @@ impl Tag {
     /// Whether `If-None-Match` names it, in the weak comparison of RFC 9110 §13.1.2.
     fn is_known(&self, asked: &HeaderMap) -> bool {
         let values = asked.get_all(IF_NONE_MATCH).into_iter();
-        values
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|tags| tags.split(','))
-            .map(str::trim)
-            .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == self.0)
+        let mut values = values.filter_map(|value| value.to_str().ok());
+        // A comma within a tag of others parts it into what is no tag of ours.
+        let names = |tags: &str| {
+            let mut tags = tags.split(',').map(str::trim);
+            tags.any(|tag| tag.strip_prefix("W/").unwrap_or(tag) == self.0)
+        };
+        values.any(|tags| tags.trim() == "*" || names(tags))
     }
 }
 
@@ -58,6 +60,7 @@ mod tests {
         assert!(known(&format!("\"b\", W/{}", tag.0)));
         assert!(known("*"));
         assert!(!known("\"b\""));
+        assert!(!known("\"a,*,b\""));
         assert!(!known(&Tag::of(b"b").0));
         let unasked = tag.answer(&HeaderMap::new(), Response::default());
         assert_eq!(unasked.headers()[ETAG], tag.0);

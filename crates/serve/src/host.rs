@@ -69,7 +69,7 @@ impl Host {
         Ok(Self::Connections { listener, limits })
     }
 
-    /// Answers until `end`, and what is in flight then.
+    /// Answers until `end`; of connections also what is in flight then.
     pub(crate) async fn run(
         self,
         app: Router,

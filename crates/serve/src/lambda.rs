@@ -7,16 +7,19 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::header::{HeaderMap, HeaderValue, SET_COOKIE};
 use axum::http::uri::PathAndQuery;
-use axum::http::{Response, Uri};
+use axum::http::{Response, StatusCode, Uri};
+use axum::response::IntoResponse;
 use bytes::Bytes;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use lambda_http::aws_lambda_events::query_map::QueryMap;
 use lambda_http::request::RequestContext;
 use lambda_http::{RequestExt, service_fn};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tower::ServiceExt;
 
-use crate::BoxError;
+use crate::{BoxError, Problem};
 
 /// What is never in the path of an address, beside everything that is not ASCII.
 const NOT_IN_PATHS: &AsciiSet = &CONTROLS
@@ -32,6 +35,9 @@ const NOT_IN_PATHS: &AsciiSet = &CONTROLS
     .add(b'{')
     .add(b'|')
     .add(b'}');
+
+/// The host takes 6 MB, of which base64 or escaped quotes are up to a third.
+const ANSWER_BYTES_MAX: usize = 4 << 20;
 
 /// The stage of a function URL, and of an HTTP API that puts none before its paths.
 const NO_STAGE: &str = "$default";
@@ -55,11 +61,44 @@ pub(crate) async fn run(app: Router, end: impl Future<Output = ()>) -> Result<()
 async fn answer(
     app: Router,
     event: lambda_http::Request,
-) -> Result<Response<http_body_util::Full<Bytes>>, BoxError> {
+) -> Result<Response<Full<Bytes>>, BoxError> {
     let response = app.oneshot(request(event)?).await?;
-    let (parts, body) = response.into_parts();
-    let body = body.collect().await?.to_bytes();
+    let (mut parts, body) = response.into_parts();
+    let body = match Limited::new(body, ANSWER_BYTES_MAX).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let sentence = "The answer has more than the 4 MiB that AWS Lambda passes on. Ask for a page of it: ?limit=1000";
+            let (problem, body) = Problem::new(StatusCode::BAD_REQUEST, sentence)
+                .into_response()
+                .into_parts();
+            parts = problem;
+            body.collect().await?.to_bytes()
+        }
+        Err(error) => return Err(error),
+    };
+    join_repeated(&mut parts.headers);
     Ok(Response::from_parts(parts, body.into()))
+}
+
+/// One line for each name, because the host takes the first of several. They mean the same (RFC 9110 §5.3).
+fn join_repeated(headers: &mut HeaderMap) {
+    let names: Vec<_> = headers
+        .keys()
+        .filter(|name| **name != SET_COOKIE)
+        .cloned()
+        .collect();
+    for name in names {
+        let values: Vec<_> = headers
+            .get_all(&name)
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .collect();
+        if values.len() > 1
+            && let Ok(joined) = HeaderValue::from_bytes(&values.join(&b", "[..]))
+        {
+            headers.insert(name, joined);
+        }
+    }
 }
 
 fn request(event: lambda_http::Request) -> Result<Request, BoxError> {
@@ -68,7 +107,15 @@ fn request(event: lambda_http::Request) -> Result<Request, BoxError> {
         _ => None,
     };
     let path = path(event.raw_http_path(), stage.unwrap_or(NO_STAGE));
-    let address = match event.uri().query() {
+    let query = if event.raw_http_path().contains(['?', '#']) {
+        // The address that was made of this path ends at the wrong place.
+        event
+            .query_string_parameters_ref()
+            .map(QueryMap::to_query_string)
+    } else {
+        event.uri().query().map(str::to_owned)
+    };
+    let address = match query.filter(|query| !query.is_empty()) {
         Some(query) => format!("{path}?{query}"),
         None => path,
     };

@@ -142,7 +142,7 @@ impl PurchaseReader for SqliteStore {
         let userid = userid.clone();
         self.0
             .readers
-            .read(move |connection| summary::of(connection, userid.as_str()))
+            .read_long(move |connection| summary::of(connection, userid.as_str()))
             .await
     }
 

@@ -1,6 +1,8 @@
 //! Purchases to test with.
 
-use purchase::{Entry, Item, Price, Purchase, PurchaseId, Stamp, Timestamp, UserId, Username};
+use purchase::{
+    Entry, Item, Price, Purchase, PurchaseId, Stamp, Summary, Summing, Timestamp, UserId, Username,
+};
 
 /// 2026-01-31T12:00:00.000Z: a time that never changes.
 pub const NOON_MS: i64 = 1_769_860_800_000;
@@ -65,4 +67,14 @@ pub fn fresh_user() -> String {
 #[must_use]
 pub fn entries(purchases: &[Purchase]) -> Vec<Entry> {
     purchases.iter().cloned().map(Entry::from).collect()
+}
+
+/// What a store should say of these purchases of one user.
+#[must_use]
+pub fn summary(purchases: &[Purchase]) -> Summary {
+    let mut sums = Summing::default();
+    for purchase in purchases {
+        sums.add(purchase).unwrap();
+    }
+    sums.end()
 }

@@ -1,8 +1,10 @@
 //! What every port has: probes, metrics, documents, and the page.
 
+use e2e::metric_of;
+use reqwest::Method;
 use serde_json::json;
 
-use crate::ask::{get, get_with};
+use crate::ask::{ask, get, get_with};
 use crate::site::Site;
 
 pub(crate) async fn the_page_is_there(site: &Site) {
@@ -60,19 +62,24 @@ pub(crate) async fn every_port_serves_its_document(site: &Site) {
 
 pub(crate) async fn metrics_count_what_was_asked(site: &Site) {
     for base in site.all() {
-        get(&format!("{base}/getAllUserBuys/ada")).await;
+        // A method that no other line uses.
+        let count = async || {
+            metric_of(
+                &base,
+                "http_server_request_duration_seconds_count",
+                "\"PATCH\"",
+            )
+            .await
+        };
+        let before = count().await;
+        ask(Method::PATCH, &format!("{base}/getAllUserBuys/ada")).await;
+        assert_eq!(count().await, before + 1, "{base}");
         let metrics = get(&format!("{base}/metrics")).await;
         assert!(
             metrics
                 .header("content-type")
                 .unwrap()
                 .starts_with("application/openmetrics-text")
-        );
-        assert!(
-            metrics
-                .body
-                .contains("http_server_request_duration_seconds_count"),
-            "{base}"
         );
         assert!(metrics.body.ends_with("# EOF\n"));
         assert!(!metrics.body.contains("ada"), "a user is in the metrics");

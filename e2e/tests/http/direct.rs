@@ -50,7 +50,10 @@ pub(crate) async fn a_direct_write_is_in_the_list_and_never_in_the_log(site: &Si
     let list = listed(&site.query, &userid, told.len()).await;
     assert_eq!(list.len(), told.len());
     assert!(told.iter().all(|told| list.contains(told)));
-    assert_eq!(site.logged(&userid).await.unwrap_or_default(), 0);
+    // In one process storer has no log that it could write to.
+    if let Some(logged) = site.logged(&userid).await {
+        assert_eq!(logged, 0);
+    }
 }
 
 pub(crate) async fn a_direct_write_has_the_id_that_buy_gives(site: &Site) {

@@ -19,9 +19,17 @@ pub(crate) struct Site {
     parts: Parts,
 }
 
+struct Functions {
+    scene: Scene,
+    stack: Stack,
+    /// Of consumer.
+    beside: Scene,
+    consumer: Program,
+}
+
 enum Parts {
     Product(Product, Folder),
-    Functions(Box<(Scene, Stack, Program)>),
+    Functions(Box<Functions>),
 }
 
 impl Site {
@@ -60,7 +68,12 @@ impl Site {
             storer: stack.delivery[1].url(),
             query: stack.query.url(),
             consumer: Some(consumer.url()),
-            parts: Parts::Functions(Box::new((scene, stack, consumer))),
+            parts: Parts::Functions(Box::new(Functions {
+                scene,
+                stack,
+                beside,
+                consumer,
+            })),
         }
     }
 
@@ -98,16 +111,22 @@ impl Site {
         ports.chain(self.consumer.clone()).collect()
     }
 
-    /// How many events of a user are in the log; nothing where they leave it once they are stored.
+    /// How many events of a user are in the topics; nothing where there are none.
     pub(crate) async fn logged(&self, userid: &str) -> Option<usize> {
         let Parts::Functions(parts) = &self.parts else {
             return None;
         };
-        let (kafka, topic) = (parts.0.servers.kafka.clone(), parts.0.topic.clone());
-        let records = tokio::task::spawn_blocking(move || topics::read_all(&kafka, &topic));
-        let records = records.await.unwrap();
-        let own = |key: Option<&[u8]>| key == Some(userid.as_bytes());
-        Some(records.iter().filter(|record| own(record.key())).count())
+        let mut logged = 0;
+        for scene in [&parts.scene, &parts.beside] {
+            let (kafka, topic) = (scene.servers.kafka.clone(), scene.topic.clone());
+            let records = tokio::task::spawn_blocking(move || topics::read_all(&kafka, &topic));
+            let records = records.await.unwrap();
+            let own = records
+                .iter()
+                .filter(|record| record.key() == Some(userid.as_bytes()));
+            logged += own.count();
+        }
+        Some(logged)
     }
 
     pub(crate) async fn stop(self) {
@@ -116,7 +135,9 @@ impl Site {
                 product.stop().await;
             }
             Parts::Functions(parts) => {
-                let (_, stack, consumer) = *parts;
+                let Functions {
+                    stack, consumer, ..
+                } = *parts;
                 assert!(consumer.stop().await.success());
                 stack.stop().await;
             }

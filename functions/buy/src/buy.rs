@@ -15,7 +15,7 @@ use tracing::field::display;
 
 use crate::Buy;
 
-/// Of the W3C; the page shows where the time went.
+/// Of the W3C; browsers show it beside the request.
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 pub(crate) async fn buy(

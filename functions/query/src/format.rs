@@ -2,14 +2,14 @@
 //!
 //! A list is written in parts, so that one of any length needs no more memory than a page.
 
-use csv::{Terminator, WriterBuilder};
+use csv::{QuoteStyle, Terminator, WriterBuilder};
 use http::HeaderMap;
 use http::header::ACCEPT;
 use purchase::wire::PurchaseJson;
 use purchase::{Item, Owner, Purchase};
 
-/// What a spreadsheet takes for a formula.
-const FORMULA: [char; 4] = ['=', '+', '-', '@'];
+/// What a spreadsheet takes for a formula, also in full width, and what some skip before one.
+const FORMULA: [char; 11] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n'];
 const COLUMNS: [&str; 6] = ["id", "username", "userid", "item", "price", "timestamp"];
 /// Of a user id, in the name of a file.
 const NAME_MAX: usize = 64;
@@ -144,6 +144,8 @@ fn defused(text: &str) -> String {
 fn rows(rows: impl IntoIterator<Item = [String; 6]>) -> Vec<u8> {
     let mut writer = WriterBuilder::new()
         .terminator(Terminator::CRLF)
+        // In quotes a text stays one cell, also for a spreadsheet that splits lines at semicolons.
+        .quote_style(QuoteStyle::NonNumeric)
         .from_writer(Vec::new());
     for row in rows {
         // Six cells each, into memory: there is nothing that could fail.
@@ -239,7 +241,7 @@ mod tests {
         assert_eq!(whole(Format::Ndjson), "");
         assert_eq!(
             whole(Format::Csv),
-            "id,username,userid,item,price,timestamp\r\n"
+            "\"id\",\"username\",\"userid\",\"item\",\"price\",\"timestamp\"\r\n"
         );
     }
 
@@ -252,11 +254,13 @@ mod tests {
             Format::Csv.write(&mut out, std::slice::from_ref(&purchase), false);
             String::from_utf8(out).unwrap()
         };
-        assert!(row("@a").contains(",'=1+1,'@a,"));
-        assert!(row("-a").contains(",'-a,"));
-        assert!(row("+a").contains(",'+a,"));
+        assert!(row("@a").contains(",\"'=1+1\",\"'@a\",12.5,"));
+        for item in ["-a", "+a", "＝1", "\t=1", "\r=1"] {
+            assert!(row(item).contains(&format!(",\"'{item}\",")), "{item}");
+        }
         assert!(row("=a,\"b\"\nc").contains(",\"'=a,\"\"b\"\"\nc\","));
-        assert!(row("a=b").contains(",a=b,"));
+        assert!(row("a=b").contains(",\"a=b\","));
+        assert!(row("a;=1").contains(",\"a;=1\","));
     }
 
     #[test]

@@ -18,7 +18,7 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 
 /// Unless asked for less: the list of everyone has no natural end.
 pub const EVERYONE_LIMIT: usize = 500;
-/// Of the longest list with a tag: for it, the list is read and hashed even if the client has it.
+/// The longest page that gets a tag: to make one, the page is read and hashed even if the client has it.
 pub const TAGGED_LIMIT: usize = 500;
 const RETRY_AFTER_S: u32 = 2;
 
@@ -36,7 +36,7 @@ pub(crate) async fn user(
     let waited = wait(&query, &userid, &conditions, &headers).await?;
     let mut response = if conditions.summary {
         let summary = query.reader.summarize(&userid).await;
-        Json(summary.map_err(unavailable)?).into_response()
+        Json(summary.map_err(sums_unavailable)?).into_response()
     } else {
         list(&query, Owner::User(userid), &conditions, &headers).await?
     };
@@ -138,5 +138,11 @@ async fn page(
 
 fn unavailable(cause: PortError) -> Problem {
     let sentence = "The list cannot be read at the moment. Try again soon; nothing is lost.";
+    Problem::unavailable(sentence, RETRY_AFTER_S).because(cause)
+}
+
+fn sums_unavailable(cause: PortError) -> Problem {
+    let sentence =
+        "The sums cannot be had at the moment. Try again soon, or read the list; nothing is lost.";
     Problem::unavailable(sentence, RETRY_AFTER_S).because(cause)
 }

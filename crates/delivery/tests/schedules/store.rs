@@ -11,6 +11,8 @@ use purchase::{
     Recorded, Summary, UserId,
 };
 
+use testkit::sample;
+
 use crate::record::{Record, Taken, What};
 use crate::schedule::{Fault, Turn};
 use crate::world::{State, World, pass};
@@ -233,7 +235,7 @@ impl PurchaseReader for Store {
     async fn summarize(&self, userid: &UserId) -> Result<Summary, PortError> {
         let owner = Owner::User(userid.clone());
         let listed = self.list(&owner, None, usize::MAX).await?;
-        Summary::of(&listed).ok_or_else(|| PortError::permanent("a sum is too long"))
+        Ok(sample::summary(&listed))
     }
 
     async fn find_owners(

@@ -2,9 +2,7 @@
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Decimal128, Document, doc};
-use purchase::{
-    Owner, PortError, Purchase, PurchaseId, PurchaseReader, PurchaseWriter, Summary, UserId,
-};
+use purchase::{Owner, PortError, Purchase, PurchaseId, PurchaseReader, PurchaseWriter, UserId};
 use testkit::random::Random;
 use testkit::sample::{self, NOON_MS};
 use testkit::services;
@@ -238,7 +236,7 @@ async fn earlier_documents_are_summed_up_as_they_are_listed() {
         let listed = test.store.list(&user(userid), None, 100).await.unwrap();
         let id = UserId::recorded(userid).unwrap();
         let summary = test.store.summarize(&id).await.unwrap();
-        assert_eq!(Some(summary), Summary::of(&listed), "{userid}");
+        assert_eq!(summary, sample::summary(&listed), "{userid}");
     }
     for (userid, field, value) in [
         ("price", "price", Bson::Boolean(true)),
@@ -252,5 +250,15 @@ async fn earlier_documents_are_summed_up_as_they_are_listed() {
         let error = test.store.summarize(&id).await.unwrap_err();
         assert!(matches!(error, PortError::Permanent(_)), "{error}");
     }
+    // Rounded on the way, and 0 in the end.
+    for (n, price) in ["1e22", "1e-13", "-1e22"].into_iter().enumerate() {
+        let price: Decimal128 = price.parse().unwrap();
+        let mut document = earlier("rounded", NOON_MS + n as i64, 1);
+        document.insert("price", price);
+        test.purchases.insert_one(document).await.unwrap();
+    }
+    let id = UserId::recorded("rounded").unwrap();
+    let error = test.store.summarize(&id).await.unwrap_err();
+    assert!(matches!(error, PortError::Permanent(_)), "{error}");
     test.drop().await;
 }

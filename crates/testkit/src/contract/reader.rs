@@ -165,7 +165,7 @@ async fn a_list_is_summed_exactly(reader: &dyn PurchaseReader, writer: &dyn Purc
     store(writer, &purchases).await;
     store(writer, &[sample::purchase(&sample::fresh_user())]).await;
     let summary = reader.summarize(&id).await.unwrap();
-    assert_eq!(Some(summary), Summary::of(&purchases));
+    assert_eq!(summary, sample::summary(&purchases));
 }
 
 async fn more_parts_than_a_summary_has_room_for_are_left_out(
@@ -187,5 +187,5 @@ async fn more_parts_than_a_summary_has_room_for_are_left_out(
     assert_eq!(summary.all.count, 1_100);
     assert_eq!(summary.by_item.len(), Summary::PARTS_MAX);
     assert_eq!(summary.by_day.len(), Summary::PARTS_MAX);
-    assert_eq!(Some(summary), Summary::of(&purchases));
+    assert_eq!(summary, sample::summary(&purchases));
 }

@@ -144,9 +144,16 @@ impl Answer {
                 "server-timing" => (name, value.replace(|c: char| c.is_ascii_digit(), "")),
                 _ => (name, value.to_owned()),
             });
+        let mut lines: BTreeMap<String, String> = BTreeMap::new();
+        for (name, value) in headers {
+            // Repeated, it means the same.
+            let line = lines.entry(name);
+            line.and_modify(|line| *line = format!("{line}, {value}"))
+                .or_insert_with(|| value.clone());
+        }
         Self {
             status,
-            headers: headers.collect(),
+            headers: lines,
             body,
         }
     }

@@ -101,6 +101,9 @@ fn find<'a>(line: &'a serde_json::Value, name: &str) -> Option<&'a str> {
 async fn lists() -> TestApp {
     let echo = get(async |request: Asked| {
         let target = request.uri().path_and_query().unwrap().to_string();
+        if target.contains("long") {
+            return varying("x".repeat(5 << 20).into());
+        }
         if target.contains("break") {
             let begun = stream::iter([Ok(Bytes::from("[1,"))]);
             let broken = stream::once(async {
@@ -108,11 +111,15 @@ async fn lists() -> TestApp {
                 tokio::task::yield_now().await;
                 Err(std::io::Error::other("broken"))
             });
-            return Body::from_stream(begun.chain(broken));
+            return varying(Body::from_stream(begun.chain(broken)));
         }
-        Body::from(json!([target]).to_string())
+        varying(json!([target]).to_string().into())
     });
     TestApp::start(Router::new().route("/purchases/{*userid}", echo)).await
+}
+
+fn varying(body: Body) -> ([(&'static str, &'static str); 1], Body) {
+    ([("vary", "accept")], body)
 }
 
 fn purchase(userid: &str, item: &str) -> String {
@@ -169,6 +176,7 @@ async fn an_event_is_answered_as_a_request_is() {
         ]
         .map(Request::get),
     );
+    requests.push(origin(Request::get("/getAllUserBuys/ada")));
     requests.push(Request {
         method: "OPTIONS",
         ..origin(Request::get("/buy")).with("Access-Control-Request-Method", "POST")
@@ -225,16 +233,20 @@ async fn what_an_http_api_sends_finds_its_route_too() {
             "/purchases/Za%C5%BC%C3%B3%C5%82%C4%87%20g%C4%99%C5%9Bl%C4%85",
         ),
         ("/live/getAllUserBuys/a/b", "/purchases/a/b"),
+        ("/live/getAllUserBuys/a#b", "/purchases/a%23b"),
+        ("/live/getAllUserBuys/a?b", "/purchases/a%3Fb"),
         ("/getAllUserBuys/live/x", "/purchases/live/x"),
     ] {
         let mut event = Request::get("/").event();
         event["rawPath"] = raw.into();
         event["requestContext"]["http"]["path"] = raw.into();
         event["requestContext"]["stage"] = "live".into();
+        event["rawQueryString"] = "limit=5".into();
         let Said::Response(said) = lambda.api.invoke(event).await else {
             panic!("{}", lambda.process.said());
         };
-        assert_eq!(Answer::of_event(&said).body, json!([asked]).to_string());
+        let asked = json!([format!("{asked}?limit=5")]);
+        assert_eq!(Answer::of_event(&said).body, asked.to_string());
     }
 }
 
@@ -284,6 +296,12 @@ async fn half_a_list_and_what_is_no_request_are_errors_of_the_function() {
         let said = lambda.api.invoke(event.clone()).await;
         assert!(matches!(said, Said::Error(_)), "{event}: {said:?}");
     }
+    let long = lambda.ask(&Request::get("/getAllUserBuys/long")).await;
+    assert!(
+        long.status == 400 && long.body.contains("?limit="),
+        "{}",
+        long.status
+    );
     // Lambda would otherwise start another process for every such event.
     assert_eq!(lambda.ask(&Request::get("/health")).await.status, 200);
 }
