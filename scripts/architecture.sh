@@ -138,12 +138,20 @@ silent_ignores() {
     search -nE '#\[ignore\]|cfg_attr\(.*, *ignore *\)' -- '*.rs'
 }
 
+stale_sabotage() {
+    local file
+    git ls-files -z -- 'e2e/sabotage/*.patch' | while IFS= read -r -d '' file; do
+        git apply --check "$file" 2>/dev/null || echo "$file"
+    done
+}
+
 files() {
     rule "no Rust file has more than 500 lines" "split it by noun" longer_than 500 '*.rs'
     rule "no main.rs has more than 60 lines" "main only wires: move the rest into the library beside it" \
         longer_than 60 main.rs '*/src/main.rs' '*/src/bin/*/main.rs'
     rule "no crate or module is called common, core, utils, helpers or manager" "name it after what it holds" vague_names
     rule "no tracked text names a path of one machine" "write it relative to the repository, or as a variable" machine_paths
+    rule "each sabotage applies" "write the patch anew, else nothing proves that its row can fail" stale_sabotage
     rule "no test is ignored without a reason" "write #[ignore = \"why\"], or delete the test" silent_ignores
 }
 
@@ -203,6 +211,7 @@ lambda_http.workspace = true'
     echo 'mod string_utils {}' >crates/purchase/src/planted/inline.rs
     # In two pieces, so that this file does not break the rule itself.
     printf 'see %s/someone/notes\n' '/home' >planted_path.txt
+    sed 's/^-/-planted/' e2e/sabotage/ignores-the-key.patch >e2e/sabotage/planted.patch
     printf '#[test]\n#[%s]\nfn planted() {}\n' 'ignore' >crates/purchase/src/planted/silent.rs
     printf '#[test]\n#[ignore = "why"]\nfn planted() {}\n' >crates/purchase/src/planted/spoken.rs
 }
@@ -274,9 +283,10 @@ crates/planted_61/src/main.rs: 61 lines
 planted/common/mod.rs
 mod string_utils
 planted_path.txt:1:
+e2e/sabotage/planted.patch
 planted/silent.rs:2:
 END
-    for innocent in lines_500.rs planted_60/ spoken.rs 'testkit depends on' 'sqlite depends on'; do
+    for innocent in lines_500.rs planted_60/ spoken.rs ignores-the-key 'testkit depends on' 'sqlite depends on'; do
         grep -qF -- "$innocent" <<<"$output" || continue
         echo "self-test: wrongly accused: $innocent" >&2
         missing=1
