@@ -1,5 +1,9 @@
 //! What clients are told when something is away or set up in another way: by functions that are started for it.
 
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
 use axum::Router;
@@ -8,12 +12,17 @@ use e2e::{Program, Scene, Servers, free_port, path_of, scratch};
 use futures_util::future::join_all;
 use serde_json::Value;
 use testkit::app::TestApp;
-use testkit::eventually;
 use testkit::product::{Folder, Product};
+use testkit::{PATIENCE, eventually};
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::ask::{Answer, JSON, get, post, purchase};
+
+/// Of the file: the first one says what it is.
+const PAGE: usize = 4_096;
 
 /// Of buy, and what a list may take; with what a busy machine adds.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(13);
@@ -225,4 +234,57 @@ async fn who_passes_requests_on_follows_nobody_and_asks_no_proxy() {
     for program in [frontend, buy] {
         assert!(program.stop().await.success());
     }
+}
+
+/// Long enough that its end is far away when its beginning is there.
+const LONG_LIST: &str = "
+WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)
+INSERT INTO purchases (id, userid, username, item, price, timestamp)
+SELECT printf('01930000-0000-7000-8000-%012x', i), 'ada', 'Ada', printf('%.120c', 'x'), '12.5', 1700000000000 + i FROM n;
+PRAGMA wal_checkpoint(TRUNCATE);";
+
+/// The same on the functions, with a mongod that is killed, is row 42 of the fault suite.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_whose_database_breaks_never_just_ends() {
+    let folder = Folder::new(path_of("user-buy-list"), scratch());
+    let product = Product::start(&folder).await;
+    folder.open_database().execute_batch(LONG_LIST).unwrap();
+    let address: SocketAddr = product.query.trim_start_matches("http://").parse().unwrap();
+    let mut begun = Vec::new();
+    for format in ["application/json", "application/x-ndjson", "text/csv"] {
+        // In 1.0 a body has no end of its own: it ends with its connection.
+        for version in ["1.0", "1.1"] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let head = format!(
+                "GET /getAllUserBuys/ada HTTP/{version}\r\nHost: a\r\nAccept: {format}\r\n\r\n"
+            );
+            stream.write_all(head.as_bytes()).await.unwrap();
+            let mut first = [0; 4_096];
+            let length = stream.read(&mut first).await.unwrap();
+            assert!(first[..length].starts_with(format!("HTTP/{version} 200").as_bytes()));
+            begun.push((format, version, stream));
+        }
+    }
+    let database = OpenOptions::new()
+        .write(true)
+        .open(folder.database())
+        .unwrap();
+    let length = usize::try_from(database.metadata().unwrap().len()).unwrap();
+    database
+        .write_all_at(&vec![0; length - PAGE], PAGE as u64)
+        .unwrap();
+    for (format, version, mut stream) in begun {
+        let rest = timeout(PATIENCE, stream.read_to_end(&mut Vec::new()))
+            .await
+            .unwrap();
+        let error = rest.expect_err(&format!(
+            "{format} over HTTP/{version} ended as if it were whole"
+        ));
+        assert_eq!(
+            error.kind(),
+            ErrorKind::ConnectionReset,
+            "{format} over HTTP/{version}"
+        );
+    }
+    product.process.kill();
 }
