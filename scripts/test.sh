@@ -11,8 +11,8 @@ Usage: scripts/test.sh [--nightly]
 
 Runs all checks and tests, and prints the seconds of each phase. Ends at the first phase that fails, with its name.
 Needs Rust and a C compiler. Installs what else it needs: by apt-get what is missing of the packages that it names (with
-sudo unless root); cargo-deny, axe-core, Kafka, MongoDB, Toxiproxy and Schemathesis into .tools. Kafka and MongoDB run on free
-ports of 127.0.0.1 and end with the run.
+sudo unless root); cargo-deny, axe-core, Kafka, MongoDB, Toxiproxy, Schemathesis, kustomize, kube-score and the schemas of
+Kubernetes into .tools. Kafka and MongoDB run on free ports of 127.0.0.1 and end with the run.
 
   --nightly    also what takes too long for every change: the fault suite's longer rows, with a soak of an hour, and the
                proof that the suite notices when the promise is broken
@@ -169,6 +169,7 @@ prerequisites() {
     axe
     bash scripts/services.sh install
     bash scripts/schemathesis.sh install
+    bash scripts/manifests.sh install
 }
 
 services() {
@@ -285,6 +286,7 @@ work_tree >"$scratch/before"
 phase fmt cargo fmt --all --check
 phase clippy cargo clippy --workspace --all-targets --all-features --release --locked -- -D warnings
 phase architecture architecture
+phase manifests bash scripts/manifests.sh check
 phase build cargo test --workspace --release --locked --no-run
 phase services services
 phase tests tests

@@ -1,0 +1,102 @@
+//! Topics and group have one name, for whoever writes, reads, delivers, scales and declares.
+
+use serde_json::Value;
+
+use super::Findings;
+use super::programs::{Told, told, told_nothing};
+use crate::Object;
+
+/// Made of the exporter's metric by the rule in `k8s/prometheus-adapter.yaml`.
+const LAG: &str = "kafka_consumer_group_lag";
+
+pub(super) fn has_one_name_for_everyone(objects: &[Object], findings: &mut Findings) {
+    let told: Vec<_> = objects
+        .iter()
+        .flat_map(|object| {
+            object
+                .containers()
+                .map(move |container| (object, container))
+        })
+        .filter_map(|(object, container)| Some((object, told(objects, object, container)?)))
+        .collect();
+    let default = told_nothing("consumer");
+    // Whoever writes into the log decides, then whoever reads it, and without both the code.
+    let first = |of: fn(&Told) -> Option<&String>| {
+        let told = told.iter().map(|(_, told)| told).chain(&default);
+        told.filter_map(of).next().cloned().unwrap_or_default()
+    };
+    let topic = first(|told| told.topic.as_ref());
+    let letters = first(|told| told.dead_letter_topic.as_ref());
+    let group = first(|told| told.group.as_ref());
+
+    let mut same = |object: &Object, what: &str, found: &Value, expected: &str| {
+        let problem = format!("{what} is {found}, and it is \"{expected}\" elsewhere");
+        findings.expect(*found == expected, object, problem);
+    };
+    for (object, told) in &told {
+        for (what, found, expected) in [
+            ("the topic", &told.topic, &topic),
+            (
+                "the topic of the dead letters",
+                &told.dead_letter_topic,
+                &letters,
+            ),
+            ("the group", &told.group, &group),
+        ] {
+            if let Some(found) = found {
+                same(object, what, &found.as_str().into(), expected);
+            }
+        }
+    }
+    for object in objects {
+        match object.kind() {
+            "KafkaSource" => {
+                same(object, "the topic", object.at("/spec/topics/0"), &topic);
+                same(
+                    object,
+                    "the group",
+                    object.at("/spec/consumerGroup"),
+                    &group,
+                );
+            }
+            "KafkaSink" => same(
+                object,
+                "the topic of the dead letters",
+                object.at("/spec/topic"),
+                &letters,
+            ),
+            "HorizontalPodAutoscaler" => {
+                let metrics = object.list("/spec/metrics");
+                for metric in metrics.filter(|metric| metric["type"] == "External") {
+                    let metric = &metric["external"]["metric"];
+                    let labels = &metric["selector"]["matchLabels"];
+                    same(object, "the metric of the lag", &metric["name"], LAG);
+                    same(object, "the topic", &labels["topic"], &topic);
+                    same(object, "the group", &labels["consumergroup"], &group);
+                }
+            }
+            "ScaledObject" => {
+                let triggers = object.list("/spec/triggers");
+                for trigger in triggers.filter(|trigger| trigger["type"] == "kafka") {
+                    let trigger = &trigger["metadata"];
+                    same(object, "the topic", &trigger["topic"], &topic);
+                    same(object, "the group", &trigger["consumerGroup"], &group);
+                    // With others the last purchases would wait at zero pods, or the first ones would not count.
+                    same(
+                        object,
+                        "offsetResetPolicy",
+                        &trigger["offsetResetPolicy"],
+                        "earliest",
+                    );
+                    same(
+                        object,
+                        "activationLagThreshold",
+                        &trigger["activationLagThreshold"],
+                        "0",
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Our own manifests: nothing is wrong with them, and each of many mistakes would be found.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at the first surprise"
+)]
+
+mod build;
+
+use build::build;
+use manifests::{Finding, Object, check};
+use serde_json::{Value, json};
+
+/// Everything that somebody may apply.
+const BUILDS: [&str; 7] = [
+    "kafka",
+    "knative/base",
+    "knative/overlays/keda",
+    "knative/overlays/secured",
+    "k8s",
+    "k8s/overlays/hpa",
+    "k8s/overlays/keda",
+];
+
+fn shown(findings: &[Finding]) -> String {
+    let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+#[test]
+fn nothing_is_wrong_with_any_of_them() {
+    for folder in BUILDS {
+        let findings = check(&build(folder));
+        assert!(findings.is_empty(), "{folder}:\n{}", shown(&findings));
+    }
+}
+
+/// In which build, in whom, where, what it becomes (nothing: it is left out), and what is said then.
+type Mistake = (
+    &'static str,
+    &'static str,
+    &'static str,
+    Option<Value>,
+    &'static str,
+);
+
+#[test]
+fn each_mistake_is_found() {
+    const SOURCE: &str = "KafkaSource/kafka-source";
+    const CONTAINER: &str = "/spec/template/spec/containers/0";
+    let at = |rest: &str| -> &'static str { format!("{CONTAINER}/{rest}").leak() };
+    let mistakes: [Mistake; 18] = [
+        (
+            "k8s",
+            "Deployment/customer-facing",
+            at("ports/0/containerPort"),
+            Some(json!(3009)),
+            "no containerPort 3000",
+        ),
+        (
+            "knative/base",
+            SOURCE,
+            "/spec/consumerGroup",
+            Some(json!("purchases-group")),
+            "the group is",
+        ),
+        (
+            "knative/base",
+            SOURCE,
+            "/spec/delivery/deadLetterSink",
+            None,
+            "deadLetterSink is missing",
+        ),
+        (
+            "knative/base",
+            SOURCE,
+            "/spec/initialOffset",
+            Some(json!("latest")),
+            "initialOffset",
+        ),
+        (
+            "knative/base",
+            SOURCE,
+            "/spec/delivery/retry",
+            None,
+            "delivery.retry is missing",
+        ),
+        // 0.1 s × (1 + … + 109) are ten minutes.
+        (
+            "knative/base",
+            SOURCE,
+            "/spec/delivery/retry",
+            Some(json!(109)),
+            "an event is tried for 599 s",
+        ),
+        (
+            "knative/base",
+            SOURCE,
+            "/spec/delivery/backoffDelay",
+            Some(json!("PT0.05S")),
+            "an event is tried for 0 s",
+        ),
+        (
+            "knative/base",
+            SOURCE,
+            "/spec/delivery/backoffPolicy",
+            Some(json!("exponential")),
+            "may wait for",
+        ),
+        (
+            "knative/base",
+            SOURCE,
+            "/spec/ordering",
+            Some(json!("ordered")),
+            "ordering",
+        ),
+        (
+            "k8s",
+            "Deployment/query",
+            at("readinessProbe/httpGet/path"),
+            Some(json!("/ready")),
+            "which asks brokers and stores",
+        ),
+        (
+            "knative/base",
+            "Service/storer",
+            at("securityContext/privileged"),
+            Some(json!(true)),
+            "is privileged",
+        ),
+        (
+            "k8s",
+            "Deployment/query",
+            at("securityContext/capabilities"),
+            None,
+            "drop ALL",
+        ),
+        (
+            "k8s/overlays/hpa",
+            "HorizontalPodAutoscaler/customer-management",
+            "/spec/metrics/0/external/metric/name",
+            Some(json!("kafka_lag")),
+            "the metric of the lag",
+        ),
+        (
+            "k8s/overlays/keda",
+            "ScaledObject/customer-management",
+            "/spec/triggers/0/metadata/activationLagThreshold",
+            Some(json!("10")),
+            "activationLagThreshold",
+        ),
+        (
+            "k8s",
+            "Service/query",
+            "/spec/ports/0/targetPort",
+            Some(json!(3000)),
+            "leads to port",
+        ),
+        (
+            "knative/base",
+            "Service/frontend",
+            at("env/0/value"),
+            Some(json!("http://buy")),
+            "is reached at",
+        ),
+        (
+            "knative/base",
+            "Service/buy",
+            at("env/0/name"),
+            Some(json!("KAFKA_BROKERS")),
+            "reads no such variable",
+        ),
+        (
+            "k8s/overlays/hpa",
+            "Deployment/customer-facing",
+            "/spec/replicas",
+            Some(json!(3)),
+            "sets replicas",
+        ),
+    ];
+    for mistake in mistakes {
+        let mut objects = build(mistake.0);
+        make(&mistake, &mut objects);
+        let findings = check(&objects);
+        let (_, object, pointer, _, said) = mistake;
+        let is_found = findings
+            .iter()
+            .any(|finding| finding.object == object && finding.problem.contains(said));
+        assert!(is_found, "{object} {pointer}:\n{}", shown(&findings));
+    }
+}
+
+fn make((folder, object, pointer, value, _): &Mistake, objects: &mut [Object]) {
+    let mut named = objects.iter_mut().filter(|one| one.to_string() == *object);
+    let found = named
+        .next()
+        .unwrap_or_else(|| panic!("no {object} in {folder}"));
+    let (parent, last) = pointer.rsplit_once('/').unwrap();
+    let parent = found
+        .0
+        .pointer_mut(parent)
+        .unwrap_or_else(|| panic!("no {pointer} in {object}"));
+    match (value, parent) {
+        (None, parent) => assert!(
+            parent.as_object_mut().unwrap().remove(last).is_some(),
+            "no {pointer}"
+        ),
+        (Some(value), Value::Array(list)) => list[last.parse::<usize>().unwrap()] = value.clone(),
+        (Some(value), parent) => parent[last] = value.clone(),
+    }
+}
+
+#[test]
+fn two_scalers_on_one_target_are_found() {
+    let mut objects = build("k8s/overlays/hpa");
+    let keda = build("k8s/overlays/keda").into_iter();
+    objects.extend(keda.filter(|object| object.kind() == "ScaledObject"));
+    let findings = check(&objects);
+    assert!(
+        shown(&findings).contains("they would fight"),
+        "{}",
+        shown(&findings)
+    );
+}
+
+#[test]
+fn the_adapter_makes_the_metric_that_scales() {
+    let values = include_str!("../../../k8s/prometheus-adapter.yaml");
+    for part in [
+        "as: kafka_consumer_group_lag",
+        "topic=\"purchases\"",
+        "consumergroup=\"purchase-group\"",
+    ] {
+        assert!(values.contains(part), "{part}");
+    }
+}

@@ -1,0 +1,98 @@
+//! The commands of k8s/README.md name what is there: recorded in place of a cluster, each is looked up in the objects that it is about.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at the first surprise"
+)]
+
+mod build;
+
+use std::path::Path;
+use std::process::Command;
+
+use build::{REPOSITORY, build};
+
+const NAMESPACE: &str = "user-buy-list";
+
+/// Runs the commands in a shell in which kubectl and helm only write down how they were called; openssl is the real one.
+fn called(commands: &str) -> Vec<Vec<String>> {
+    let record = r#"record() { printf '%s\x1f' "$@"; echo; }; kubectl() { [ -t 0 ] || cat >/dev/null; record kubectl "$@"; }; helm() { record helm "$@"; }"#;
+    let script = format!("set -euo pipefail\n{record}\n{commands}");
+    let output = Command::new("bash")
+        .args(["-c", &script])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{commands}\n{errors}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let call = |line: &str| line.split_terminator('\u{1f}').map(str::to_owned).collect();
+    lines.lines().map(call).collect()
+}
+
+fn blocks(markdown: &str) -> Vec<String> {
+    let parts = markdown.split("```sh\n").skip(1);
+    parts
+        .map(|part| part.split("```").next().unwrap().to_owned())
+        .collect()
+}
+
+/// What is made by none of the manifests.
+const MADE_BY_HAND: [&str; 2] = ["customer-management-secret", "mongodb-keyfile"];
+
+#[test]
+fn every_command_is_about_something_that_is_there() {
+    let readme = std::fs::read_to_string(Path::new(REPOSITORY).join("k8s/README.md")).unwrap();
+    let everything: Vec<_> = ["k8s/overlays/hpa", "k8s/overlays/keda"]
+        .iter()
+        .flat_map(|folder| build(folder))
+        .collect();
+    let exists = |kind: &str, name: &str| {
+        let kind = match kind {
+            "svc" | "service" => "Service",
+            "job" => "Job",
+            "deployment" => "Deployment",
+            "scaledobject" => "ScaledObject",
+            other => panic!("what is a {other}?"),
+        };
+        assert!(
+            everything
+                .iter()
+                .any(|object| object.kind() == kind && object.name() == name),
+            "no {kind}/{name}"
+        );
+    };
+    let mut seen = 0;
+    for call in blocks(&readme).iter().flat_map(|block| called(block)) {
+        let words: Vec<_> = call.iter().map(String::as_str).collect();
+        let words = match words[..] {
+            ["kubectl", "-n", namespace, ref rest @ ..] => {
+                assert_eq!(namespace, NAMESPACE);
+                rest.to_vec()
+            }
+            _ => words,
+        };
+        match words[..] {
+            ["kubectl", "apply", "-k", folder] => assert!(!build(folder).is_empty()),
+            ["kubectl", "apply", "-f", file] | ["helm", "install", .., "--values", file] => {
+                assert!(Path::new(REPOSITORY).join(file).is_file(), "no {file}");
+            }
+            ["create", "secret", "generic", name, from] => {
+                assert!(MADE_BY_HAND.contains(&name));
+                assert!(
+                    from.starts_with("--from-literal=MONGODB_URI=mongodb://")
+                        || from == "--from-file=keyfile=/dev/stdin"
+                );
+            }
+            ["port-forward", service, ports] => {
+                let (kind, name) = service.split_once('/').unwrap();
+                exists(kind, name);
+                assert_eq!(ports, "8080:80");
+            }
+            ["delete", kind, name] | ["scale", kind, name, "--replicas=1"] => exists(kind, name),
+            _ => panic!("nobody has looked at this: {words:?}"),
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 9);
+}

@@ -1,0 +1,164 @@
+#!/usr/bin/env bash
+# Builds the manifests, and checks them as far as that goes without a cluster.
+set -euo pipefail
+
+usage() {
+    cat <<'END'
+Usage: scripts/manifests.sh install
+       scripts/manifests.sh build FOLDER
+       scripts/manifests.sh check [FOLDER]...
+
+  install   gets kustomize, kube-score, kubernetes-validate and CustomResourceDefinitions into .tools, by Go and pip; skips what
+            is there
+  build     prints the objects of a folder with a kustomization.yaml, as they would be applied
+  check     builds the folders, or all that are ours, and holds every object to the schemas of Kubernetes or of its
+            CustomResourceDefinition, and to kube-score. Says what it has no schema for; with CI set that is a failure
+
+  CRDS_DIR  where the CustomResourceDefinitions of Knative, Strimzi and KEDA are, as YAML [../shared/crds]. Those of Knative
+            Serving, KEDA and the Prometheus operator are installed; of the others only who has them can check
+
+What no schema knows (defaults that lose purchases, probes, scalers, names) is checked by `check-manifests`, which takes the
+objects of anybody:
+
+    scripts/manifests.sh build k8s/overlays/keda | cargo run --release -p manifests
+END
+}
+
+# Everything that somebody may apply.
+folders=(kafka knative/base knative/overlays/keda knative/overlays/secured k8s k8s/overlays/hpa k8s/overlays/keda)
+
+# Modules, with the sums of which their go.sum has those of all that they need.
+kustomize_module=sigs.k8s.io/kustomize/kustomize/v5
+kustomize_version=v5.7.1
+kustomize_sum=h1:sYJsarwy/SDJfjjLMUqwFDGPwzUtMOQ1i1Ed49+XSbw=
+kube_score_module=github.com/zegl/kube-score
+kube_score_version=v1.20.0
+kube_score_sum=h1:J1VqK86SunV4Gg8emPTmwUVxe0rmXnAs5K9ZUbGMKR8=
+# Modules that ship definitions, with the files. A module's sum is that of all its files.
+definitions='knative.dev/serving v0.51.0 h1:yN2Q7eYqJgoPfZkATjoBZyGbZ2P1Qhns9HIMU4mF+to= config/core/300-resources/service.yaml
+github.com/kedacore/keda/v2 v2.21.0 h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps= config/crd/bases/keda.sh_scaledobjects.yaml
+github.com/prometheus-operator/prometheus-operator v0.93.0 h1:AohlYJT+En8TmNpAcEUJ3GsaJTAqfEBwHmGTVpRm/Io= example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml
+github.com/prometheus-operator/prometheus-operator v0.93.0 h1:AohlYJT+En8TmNpAcEUJ3GsaJTAqfEBwHmGTVpRm/Io= example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml'
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+tools=$root/.tools
+list=$root/scripts/manifests.txt
+export LC_ALL=C.UTF-8
+
+die() {
+    printf 'manifests: %s\n' "$*" >&2
+    exit 1
+}
+
+kustomize=$tools/kustomize-$kustomize_version
+kube_score=$tools/kube-score-$kube_score_version
+crds=$tools/crds-$(sha256sum <<<"$definitions" | cut -c1-12)
+schemas() {
+    # What is compiled in it fits one version of Python.
+    local python
+    python=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    echo "$tools/kubernetes-validate-$(sha256sum "$list" | cut -c1-12)-python$python"
+}
+
+# module MODULE VERSION SUM: prints the folder of a module of Go, in caches that go with the folder of now.
+module() {
+    local got
+    command -v go >/dev/null || die "go is missing; install it (Debian: golang-go)"
+    export GOMODCACHE=$PWD/modules GOCACHE=$PWD/cache GOTOOLCHAIN=local GOWORK=off CGO_ENABLED=0
+    export GOFLAGS='-modcacherw -buildvcs=false'
+    got=$(go mod download -json "$1@$2") || die "there is no $1 to be had: $got"
+    [[ $got = *"\"$3\""* ]] || die "this is another $1 than the one expected: $got"
+    sed -n 's/^.*"Dir": "\(.*\)".*$/\1/p' <<<"$got"
+}
+
+# get_program MODULE VERSION SUM PACKAGE PROGRAM
+get_program() {
+    local build
+    [ ! -x "$5" ] || return 0
+    echo "manifests: building $1 $2" >&2
+    build=$(mktemp -d "$tools/manifests.XXXXXX")
+    (
+        cd "$build"
+        export GOMODCACHE=$PWD/modules GOCACHE=$PWD/cache GOTOOLCHAIN=local GOWORK=off CGO_ENABLED=0
+        export GOFLAGS='-modcacherw -buildvcs=false'
+        cd "$(module "$1" "$2" "$3")"
+        go build -trimpath -ldflags '-s -w' -o "$5.partial" "$4" 2>"$build/said" || die "$(<"$build/said")"
+    )
+    mv "$5.partial" "$5"
+    rm -rf "$build"
+}
+
+get_definitions() (
+    [ ! -d "$crds" ] || exit 0
+    echo "manifests: getting CustomResourceDefinitions" >&2
+    build=$(mktemp -d "$tools/manifests.XXXXXX")
+    cd "$build"
+    mkdir definitions
+    while read -r name version sum file; do
+        cp "$(module "$name" "$version" "$sum")/$file" "definitions/${file##*/}"
+    done <<<"$definitions"
+    mv definitions "$crds"
+    rm -rf "$build"
+)
+
+# Whoever is killed here leaves partial files, and the next one starts anew.
+install() (
+    mkdir -p "$tools"
+    exec 9>"$tools/install.lock"
+    flock 9
+    get_program "$kustomize_module" "$kustomize_version" "$kustomize_sum" . "$kustomize"
+    get_program "$kube_score_module" "$kube_score_version" "$kube_score_sum" ./cmd/kube-score "$kube_score"
+    get_definitions
+    local home
+    home=$(schemas)
+    [ ! -d "$home" ] || exit 0
+    python3 -m pip --version >/dev/null 2>&1 || die "pip is missing; install it (Debian: python3-pip)"
+    echo "manifests: getting kubernetes-validate" >&2
+    rm -rf "$home.partial"
+    PIP_USER=no python3 -m pip --disable-pip-version-check install --quiet --root-user-action=ignore --target "$home.partial" \
+        --no-deps --only-binary=:all: --require-hashes --requirement "$list" >&2
+    mv -T "$home.partial" "$home"
+)
+
+build() {
+    [ -x "$kustomize" ] || die "kustomize is not installed; run \`scripts/manifests.sh install\`"
+    "$kustomize" build "$1"
+}
+
+check() {
+    local folder failed=0
+    [ "$#" -gt 0 ] || set -- "${folders[@]}"
+    scratch=$(mktemp -d)
+    trap 'rm -rf "$scratch"' EXIT
+    for folder in "$@"; do
+        echo "-- $folder"
+        build "$folder" >"$scratch/objects.yaml"
+        hold_to_schemas "$scratch/objects.yaml" || failed=1
+        score "$scratch/objects.yaml" || failed=1
+    done
+    [ "$failed" -eq 0 ] || die "something above is wrong"
+    echo "manifests: all objects are as their schemas say"
+}
+
+hold_to_schemas() {
+    local home
+    home=$(schemas)
+    [ -d "$home" ] || die "kubernetes-validate is not installed; run \`scripts/manifests.sh install\`"
+    PYTHONPATH=$home PYTHONDONTWRITEBYTECODE=1 python3 "$root/scripts/manifests/schemas.py" "$1" "$crds" "${CRDS_DIR:-../shared/crds}"
+}
+
+# Exceptions of single objects are annotations, beside their reasons. For all of them: a tag that is never moved needs no look-up,
+# and a registry that is away must not keep pods from starting.
+score() {
+    local critical
+    critical=$("$kube_score" score --output-format ci --ignore-test container-image-pull-policy "$1" | sed -n '/^\[CRITICAL\]/p') || true
+    [ -z "$critical" ] || echo "$critical"
+    [ -z "$critical" ]
+}
+
+cd "$root"
+case "${1:-}:$#" in
+    install:1 | build:2 | check:*) "$@" ;;
+    -h:* | --help:*) usage ;;
+    *) usage >&2 && exit 64 ;;
+esac
