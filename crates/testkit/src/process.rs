@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -13,6 +14,7 @@ use crate::{PATIENCE, eventually};
 pub struct Process {
     child: Child,
     said: Arc<Mutex<Vec<String>>>,
+    listeners: [JoinHandle<()>; 2],
 }
 
 impl Process {
@@ -24,9 +26,15 @@ impl Process {
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let said = Arc::default();
-        listen(child.stdout.take().unwrap(), &said);
-        listen(child.stderr.take().unwrap(), &said);
-        Self { child, said }
+        let listeners = [
+            listen(child.stdout.take().unwrap(), &said),
+            listen(child.stderr.take().unwrap(), &said),
+        ];
+        Self {
+            child,
+            said,
+            listeners,
+        }
     }
 
     /// Everything it has said, for a message when something went wrong.
@@ -73,10 +81,16 @@ impl Process {
         let _ = self.child.wait();
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until it ends by itself, and until all is heard that it said.
     pub async fn exit_status(&mut self) -> ExitStatus {
         let child = &mut self.child;
-        eventually("the end of a process", async || child.try_wait().unwrap()).await
+        let status = eventually("the end of a process", async || child.try_wait().unwrap()).await;
+        eventually("the last words of a process", async || {
+            let all = self.listeners.iter().all(JoinHandle::is_finished);
+            all.then_some(())
+        })
+        .await;
+        status
     }
 }
 
@@ -87,11 +101,11 @@ impl Drop for Process {
     }
 }
 
-fn listen(stream: impl Read + Send + 'static, said: &Arc<Mutex<Vec<String>>>) {
+fn listen(stream: impl Read + Send + 'static, said: &Arc<Mutex<Vec<String>>>) -> JoinHandle<()> {
     let said = Arc::clone(said);
     std::thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             said.lock().unwrap().push(line);
         }
-    });
+    })
 }
