@@ -78,27 +78,29 @@ get_program() {
     echo "manifests: building $1 $2" >&2
     build=$(mktemp -d "$tools/manifests.XXXXXX")
     (
+        trap 'rm -rf "$build"' EXIT
         cd "$build"
+        source=$(module "$1" "$2" "$3") || exit 1
         export GOMODCACHE=$PWD/modules GOCACHE=$PWD/cache GOTOOLCHAIN=local GOWORK=off CGO_ENABLED=0
         export GOFLAGS='-modcacherw -buildvcs=false'
-        cd "$(module "$1" "$2" "$3")"
+        cd "$source"
         go build -trimpath -ldflags '-s -w' -o "$5.partial" "$4" 2>"$build/said" || die "$(<"$build/said")"
     )
     mv "$5.partial" "$5"
-    rm -rf "$build"
 }
 
 get_definitions() (
     [ ! -d "$crds" ] || exit 0
     echo "manifests: getting CustomResourceDefinitions" >&2
     build=$(mktemp -d "$tools/manifests.XXXXXX")
+    trap 'rm -rf "$build"' EXIT
     cd "$build"
     mkdir definitions
     while read -r name version sum file; do
-        cp "$(module "$name" "$version" "$sum")/$file" "definitions/${file##*/}"
+        source=$(module "$name" "$version" "$sum") || exit 1
+        cp "$source/$file" "definitions/${file##*/}"
     done <<<"$definitions"
     mv definitions "$crds"
-    rm -rf "$build"
 )
 
 # Whoever is killed here leaves partial files, and the next one starts anew.
@@ -137,7 +139,7 @@ check() {
         score "$scratch/objects.yaml" || failed=1
     done
     [ "$failed" -eq 0 ] || die "something above is wrong"
-    echo "manifests: all objects are as their schemas say"
+    echo "manifests: nothing is wrong with what could be checked"
 }
 
 hold_to_schemas() {
@@ -150,10 +152,10 @@ hold_to_schemas() {
 # Exceptions of single objects are annotations, beside their reasons. For all of them: a tag that is never moved needs no look-up,
 # and a registry that is away must not keep pods from starting.
 score() {
-    local critical
-    critical=$("$kube_score" score --output-format ci --ignore-test container-image-pull-policy "$1" | sed -n '/^\[CRITICAL\]/p') || true
-    [ -z "$critical" ] || echo "$critical"
-    [ -z "$critical" ]
+    [ -x "$kube_score" ] || die "kube-score is not installed; run \`scripts/manifests.sh install\`"
+    "$kube_score" score --output-format ci --ignore-test container-image-pull-policy "$1" >"$scratch/score" 2>&1 && return 0
+    grep '^\[CRITICAL\]' "$scratch/score" || cat "$scratch/score"
+    return 1
 }
 
 cd "$root"

@@ -12,6 +12,13 @@ import kubernetes_validate
 import yaml
 
 KUBERNETES = "1.37"
+TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
+# As much of it as people write.
+METADATA = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "namespace": {"type": "string"}, "labels": TEXTS, "annotations": TEXTS},
+    "additionalProperties": False,
+}
 
 
 def definitions(folders):
@@ -57,9 +64,11 @@ def problems(item, custom):
     group = item["apiVersion"].rpartition("/")[0]
     key = item["apiVersion"], item["kind"]
     if key in custom:
-        schema = dict(custom[key], properties=dict(custom[key]["properties"], metadata={}, apiVersion={}, kind={}))
+        schema = dict(custom[key], properties=dict(custom[key]["properties"], metadata=METADATA, apiVersion={}, kind={}))
         errors = jsonschema.Draft202012Validator(schema).iter_errors(item)
         return [f"{'/'.join(map(str, error.absolute_path))}: {error.message}" for error in errors]
+    if any(known.rpartition("/")[0] == group and kind == item["kind"] for known, kind in custom):
+        return [f"there is no version {item['apiVersion']} of it"]
     if "." in group and not group.endswith(".k8s.io"):
         return None
     try:

@@ -49,7 +49,7 @@ fn each_mistake_is_found() {
     const SOURCE: &str = "KafkaSource/kafka-source";
     const CONTAINER: &str = "/spec/template/spec/containers/0";
     let at = |rest: &str| -> &'static str { format!("{CONTAINER}/{rest}").leak() };
-    let mistakes: [Mistake; 18] = [
+    let mistakes: [Mistake; 25] = [
         (
             "k8s",
             "Deployment/customer-facing",
@@ -171,6 +171,60 @@ fn each_mistake_is_found() {
             "reads no such variable",
         ),
         (
+            "knative/base",
+            "Service/storer",
+            "/metadata/labels/networking.knative.dev~1visibility",
+            None,
+            "is public",
+        ),
+        (
+            "knative/base",
+            "Service/storer",
+            at("env/0"),
+            Some(json!({"name": "RUST_LOG", "value": "info"})),
+            "does not set MONGODB_URI",
+        ),
+        (
+            "knative/base",
+            SOURCE,
+            "/spec/bootstrapServers/0",
+            Some(json!("kafka.user-buy-list.svc:9029")),
+            "the brokers are",
+        ),
+        (
+            "kafka",
+            "KafkaTopic/purchases",
+            "/spec/config/retention.ms",
+            Some(json!(604_800_000)),
+            "retention.ms",
+        ),
+        (
+            "kafka",
+            "KafkaTopic/purchases",
+            "/spec/topicName",
+            Some(json!("purchase")),
+            "the topic is",
+        ),
+        (
+            "k8s",
+            "Deployment/query",
+            at("securityContext/runAsUser"),
+            Some(json!(0)),
+            "runs as root",
+        ),
+        (
+            "k8s/overlays/hpa",
+            "HorizontalPodAutoscaler/customer-management",
+            "/spec/metrics",
+            Some(json!([
+                {"type": "External", "external": {"metric": {"name": "kafka_consumer_group_lag", "selector": {"matchLabels": {
+                    "topic": "purchases", "consumergroup": "purchase-group",
+                }}}}},
+                {"type": "Resource", "resource": {"name": "cpu"}},
+            ])),
+            "beside the lag",
+        ),
+        (
             "k8s/overlays/hpa",
             "Deployment/customer-facing",
             "/spec/replicas",
@@ -196,6 +250,7 @@ fn make((folder, object, pointer, value, _): &Mistake, objects: &mut [Object]) {
         .next()
         .unwrap_or_else(|| panic!("no {object} in {folder}"));
     let (parent, last) = pointer.rsplit_once('/').unwrap();
+    let last = &last.replace("~1", "/");
     let parent = found
         .0
         .pointer_mut(parent)

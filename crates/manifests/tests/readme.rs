@@ -21,6 +21,8 @@ fn called(commands: &str) -> Vec<Vec<String>> {
     let output = Command::new("bash")
         .args(["-c", &script])
         .stdin(std::process::Stdio::null())
+        // What they write is nobody's.
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
         .output()
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -49,9 +51,10 @@ fn every_command_is_about_something_that_is_there() {
         .collect();
     let exists = |kind: &str, name: &str| {
         let kind = match kind {
-            "svc" | "service" => "Service",
+            "svc" => "Service",
             "job" => "Job",
             "deployment" => "Deployment",
+            "statefulset" => "StatefulSet",
             "scaledobject" => "ScaledObject",
             other => panic!("what is a {other}?"),
         };
@@ -89,10 +92,43 @@ fn every_command_is_about_something_that_is_there() {
                 exists(kind, name);
                 assert_eq!(ports, "8080:80");
             }
-            ["delete", kind, name] | ["scale", kind, name, "--replicas=1"] => exists(kind, name),
+            // Of the earlier deployment. What it is asked before goes into a file, and is not recorded.
+            [
+                "delete",
+                "deployment",
+                "mongodb",
+                "--wait",
+                "--cascade=foreground",
+            ] => {}
+            ["wait", "--for=condition=complete", job, "--timeout=15m"] => {
+                let (kind, name) = job.split_once('/').unwrap();
+                exists(kind, name);
+            }
+            ["rollout", "restart", "deployment", ref names @ ..] => {
+                for name in names {
+                    exists("deployment", name);
+                }
+            }
+            [
+                "delete",
+                kind,
+                name,
+                "--ignore-not-found" | "--cascade=foreground",
+            ]
+            | ["scale", kind, name, "--replicas=1" | "--replicas=0"] => exists(kind, name),
+            ["kubectl", "label", "namespace", NAMESPACE, label] => {
+                let label = label.strip_suffix('-').unwrap();
+                let namespace = everything
+                    .iter()
+                    .find(|object| object.kind() == "Namespace");
+                assert!(
+                    namespace.unwrap().at("/metadata/labels")[label].is_string(),
+                    "no {label}"
+                );
+            }
             _ => panic!("nobody has looked at this: {words:?}"),
         }
         seen += 1;
     }
-    assert_eq!(seen, 9);
+    assert_eq!(seen, 18);
 }

@@ -28,7 +28,7 @@ struct Functions {
 }
 
 enum Parts {
-    Product(Product, Folder),
+    Product(Box<(Product, Folder)>),
     Functions(Box<Functions>),
 }
 
@@ -45,7 +45,7 @@ impl Site {
             storer,
             query,
             consumer: None,
-            parts: Parts::Product(product, folder),
+            parts: Parts::Product(Box::new((product, folder))),
         }
     }
 
@@ -131,7 +131,8 @@ impl Site {
 
     pub(crate) async fn stop(self) {
         match self.parts {
-            Parts::Product(product, _folder) => {
+            Parts::Product(parts) => {
+                let (product, _folder) = *parts;
                 product.stop().await;
             }
             Parts::Functions(parts) => {

@@ -1,6 +1,7 @@
 //! The environment of a container, as the program in it sees it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -49,7 +50,7 @@ impl Environment {
                 // What is in it is a secret of the cluster.
                 let mut mounts = elements(&container["volumeMounts"])
                     .filter_map(|mount| mount["mountPath"].as_str());
-                let is_mounted = mounts.any(|mount| value.starts_with(mount));
+                let is_mounted = mounts.any(|mount| Path::new(&value).starts_with(mount));
                 findings.expect(
                     is_mounted,
                     object,

@@ -8,6 +8,9 @@ use crate::Object;
 
 /// Made of the exporter's metric by the rule in `k8s/prometheus-adapter.yaml`.
 const LAG: &str = "kafka_consumer_group_lag";
+/// Of a purchase with the longest texts, twice over; and of whatever may be a dead letter.
+const RECORD_BYTES_MAX: &str = "131072";
+const LETTER_BYTES_MAX: &str = "2097152";
 
 pub(super) fn has_one_name_for_everyone(objects: &[Object], findings: &mut Findings) {
     let told: Vec<_> = objects
@@ -28,6 +31,8 @@ pub(super) fn has_one_name_for_everyone(objects: &[Object], findings: &mut Findi
     let topic = first(|told| told.topic.as_ref());
     let letters = first(|told| told.dead_letter_topic.as_ref());
     let group = first(|told| told.group.as_ref());
+    let brokers = told.iter().find_map(|(_, told)| told.brokers.as_deref());
+    let brokers = brokers.map(without_namespace);
 
     let mut same = |object: &Object, what: &str, found: &Value, expected: &str| {
         let problem = format!("{what} is {found}, and it is \"{expected}\" elsewhere");
@@ -48,9 +53,59 @@ pub(super) fn has_one_name_for_everyone(objects: &[Object], findings: &mut Findi
             }
         }
     }
+    let mut reached = |object: &Object, found: &Value| {
+        if let (Some(expected), Some(found)) = (&brokers, found.as_str()) {
+            let problem = format!("the brokers are {found}, and {expected} elsewhere");
+            findings.expect(without_namespace(found) == *expected, object, problem);
+        }
+    };
+    for (object, told) in &told {
+        reached(object, &told.brokers.as_deref().into());
+    }
+    for object in objects {
+        reached(object, object.at("/spec/bootstrapServers/0"));
+        for trigger in object.list("/spec/triggers") {
+            reached(object, &trigger["metadata"]["bootstrapServers"]);
+        }
+    }
+
+    let mut same = |object: &Object, what: &str, found: &Value, expected: &str| {
+        let problem = format!("{what} is {found}, and it is \"{expected}\" elsewhere");
+        findings.expect(*found == expected, object, problem);
+    };
     for object in objects {
         match object.kind() {
+            "KafkaTopic" => {
+                let name = object.text("/spec/topicName").unwrap_or(object.name());
+                let (what, bytes_max) = if name == letters {
+                    ("the topic of the dead letters", LETTER_BYTES_MAX)
+                } else {
+                    ("the topic", RECORD_BYTES_MAX)
+                };
+                same(
+                    object,
+                    what,
+                    &name.into(),
+                    if name == letters { &letters } else { &topic },
+                );
+                let kept = &object.at("/spec/config/retention.ms").to_string();
+                same(object, "retention.ms", &kept.trim_matches('"').into(), "-1");
+                let bytes = object.at("/spec/config/max.message.bytes").to_string();
+                same(
+                    object,
+                    "max.message.bytes",
+                    &bytes.trim_matches('"').into(),
+                    bytes_max,
+                );
+            }
             "KafkaSource" => {
+                let topics = object.list("/spec/topics").count();
+                same(
+                    object,
+                    "the number of topics",
+                    &topics.to_string().into(),
+                    "1",
+                );
                 same(object, "the topic", object.at("/spec/topics/0"), &topic);
                 same(
                     object,
@@ -66,6 +121,18 @@ pub(super) fn has_one_name_for_everyone(objects: &[Object], findings: &mut Findi
                 &letters,
             ),
             "HorizontalPodAutoscaler" => {
+                let metrics = object.list("/spec/metrics");
+                let lags = metrics
+                    .filter(|metric| metric["type"] == "External")
+                    .count();
+                // Who waits for a slow store uses no processor, and more of them would not make it faster.
+                let others = object.list("/spec/metrics").count() - lags;
+                same(
+                    object,
+                    "the number of metrics beside the lag",
+                    &others.min(lags).to_string().into(),
+                    "0",
+                );
                 let metrics = object.list("/spec/metrics");
                 for metric in metrics.filter(|metric| metric["type"] == "External") {
                     let metric = &metric["external"]["metric"];
@@ -99,4 +166,11 @@ pub(super) fn has_one_name_for_everyone(objects: &[Object], findings: &mut Findi
             _ => {}
         }
     }
+}
+
+/// `kafka:9092` of `kafka.user-buy-list.svc:9092`: who is in another namespace has to say which.
+fn without_namespace(address: &str) -> String {
+    let (host, port) = address.split_once(':').unwrap_or((address, ""));
+    let name = host.split('.').next().unwrap_or_default();
+    format!("{name}:{port}")
 }

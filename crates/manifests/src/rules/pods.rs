@@ -25,7 +25,26 @@ fn restricted(object: &Object, pod: &Value, container: &Value, findings: &mut Fi
         own => own,
     };
     let seccomp = set("seccompProfile")["type"].as_str();
+    let mut volumes = elements(&pod["volumes"]);
     for (holds, problem) in [
+        (
+            *set("runAsUser") != 0,
+            "runs as root: set another runAsUser",
+        ),
+        (
+            elements(&own["capabilities"]["add"]).count() == 0,
+            "gets capabilities: add none",
+        ),
+        (
+            ["hostNetwork", "hostPID", "hostIPC"]
+                .iter()
+                .all(|host| pod[host] != true),
+            "is in a namespace of its node: take hostNetwork, hostPID and hostIPC away",
+        ),
+        (
+            volumes.all(|volume| volume["hostPath"].is_null()),
+            "sees files of its node: take the hostPath away",
+        ),
         (own["privileged"] != true, "is privileged"),
         (
             own["allowPrivilegeEscalation"] == false,

@@ -22,6 +22,8 @@ const DRAIN_S: u64 = 25;
 /// What a program makes of its environment.
 #[derive(Debug)]
 pub(super) struct Told {
+    /// What the environment says of the brokers.
+    pub(super) brokers: Option<String>,
     pub(super) http: HttpConfig,
     pub(super) topic: Option<String>,
     pub(super) dead_letter_topic: Option<String>,
@@ -36,6 +38,21 @@ pub(super) fn read_what_is_set(objects: &[Object], findings: &mut Findings) {
                 continue;
             };
             let env = Environment::of(objects, object, container, findings);
+            for name in connections(program) {
+                let is_set = env.own.iter().chain(env.all.keys()).any(|set| set == name);
+                findings.expect(
+                    is_set,
+                    object,
+                    format!("does not set {name}: {program} would look for it in its own pod"),
+                );
+            }
+            let is_inner = ["consumer", "query", "storer"].contains(&program);
+            let visibility = object.at("/metadata/labels/networking.knative.dev~1visibility");
+            findings.expect(
+                !object.is_knative_service() || !is_inner || visibility == "cluster-local",
+                object,
+                "is public: what it answers is for the other functions; set networking.knative.dev/visibility: cluster-local",
+            );
             let asked = RefCell::default();
             match tell(program, &env.all, &asked) {
                 Err(problems) => {
@@ -79,6 +96,16 @@ pub(super) fn read_what_is_set(objects: &[Object], findings: &mut Findings) {
     }
 }
 
+/// Where it finds others, which by default are on the same machine.
+fn connections(program: &str) -> &'static [&'static str] {
+    match program {
+        "buy" => &["KAFKA_BROKER", "CUSTOMER_MANAGEMENT_URL"],
+        "consumer" => &["KAFKA_BROKER", "MONGODB_URI"],
+        "frontend" => &["BUY_URL", "QUERY_URL"],
+        _ => &["MONGODB_URI"],
+    }
+}
+
 /// The program that a container runs, by the last part of its image's name.
 pub(super) fn program_of(container: &Value) -> Option<&'static str> {
     let image = container["image"].as_str()?;
@@ -90,7 +117,12 @@ pub(super) fn program_of(container: &Value) -> Option<&'static str> {
 /// What a container of ours is told; nothing if it would not start.
 pub(super) fn told(objects: &[Object], object: &Object, container: &Value) -> Option<Told> {
     let env = Environment::of(objects, object, container, &mut Findings::default());
-    tell(program_of(container)?, &env.all, &RefCell::default()).ok()
+    let told = tell(program_of(container)?, &env.all, &RefCell::default()).ok()?;
+    let speaks = told.topic.is_some();
+    Some(Told {
+        brokers: env.all.get("KAFKA_BROKER").filter(|_| speaks).cloned(),
+        ..told
+    })
 }
 
 /// What a program does without any variable.
@@ -109,6 +141,7 @@ fn tell(
     };
     let mut env = Env::new(&lookup);
     let of_http = |http| Told {
+        brokers: None,
         http,
         topic: None,
         dead_letter_topic: None,

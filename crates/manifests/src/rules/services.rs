@@ -95,10 +95,13 @@ fn dead_end(url: &str, objects: &[Object]) -> Option<String> {
 
 fn sinks(source: &Object, objects: &[Object], findings: &mut Findings) {
     for sink in ["sink", "delivery/deadLetterSink"] {
-        let [kind, name] = ["kind", "name"].map(|member| {
-            let member = source.text(&format!("/spec/{sink}/ref/{member}"));
-            member.unwrap_or_default()
-        });
+        let part = |member: &str| source.text(&format!("/spec/{sink}/ref/{member}"));
+        // An address, or something of another namespace: it is not among these objects.
+        let is_elsewhere = part("namespace")
+            .is_some_and(|namespace| source.text("/metadata/namespace") != Some(namespace));
+        let (Some(kind), Some(name), false) = (part("kind"), part("name"), is_elsewhere) else {
+            continue;
+        };
         let is_there = objects
             .iter()
             .any(|object| object.kind() == kind && object.name() == name);

@@ -1,0 +1,236 @@
+//! `scripts/deploy-knative.sh` with a recorder in place of kn and kubectl: what it calls, in which order, and what it refuses.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at the first surprise"
+)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use e2e::{path_of, scratch};
+use tempfile::TempDir;
+use testkit::product::{Folder, Product};
+
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// Stands for both tools: writes down how it was called and what it was given, and answers what the test says.
+const RECORDER: &str = r#"#!/usr/bin/env bash
+tool=$(basename "$0")
+if [ "$1" = kustomize ]; then exec bash scripts/manifests.sh build "$2"; fi
+call="$tool $*"
+echo "${call//"$TMPDIR"\/tmp.??????????\//}" >>"$RECORD/calls"
+case "$call" in
+    *'get crd'*) exit "${NO_CRD:-0}" ;;
+    *'get configmap config-kafka-features'*) printf %s "${KEDA_FLAG:-}" ;;
+    *'get deployment customer-management'*) printf %s "${PODS:-}" ;;
+    *'get secret'*) exit "${NO_SECRET:-0}" ;;
+    *'get ksvc frontend'*) printf %s "$PAGE" ;;
+    *'create '*'/dev/stdin'*) cat >>"$RECORD/given" ;;
+    *'--filename -') cat >>"$RECORD/given" ;;
+    *'--filename '*) cat "${@: -1}" >>"$RECORD/given" ;;
+esac
+"#;
+
+struct Recorded {
+    succeeded: bool,
+    calls: Vec<String>,
+    given: String,
+    said: String,
+}
+
+fn deploy(options: &[&str], env: &[(&str, &str)]) -> Recorded {
+    let folder = TempDir::new_in(scratch()).unwrap();
+    let bin = folder.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    for tool in ["kn", "kubectl"] {
+        fs::write(bin.join(tool), RECORDER).unwrap();
+        fs::set_permissions(bin.join(tool), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let output = Command::new("bash")
+        .args([
+            "-c",
+            r#"PATH=$BIN:$PATH exec bash scripts/deploy-knative.sh "$@""#,
+            "deploy",
+        ])
+        .args(options)
+        .current_dir(REPOSITORY)
+        .env("BIN", &bin)
+        .env("RECORD", folder.path())
+        .env("TMPDIR", folder.path())
+        .env_remove("MONGODB_URI")
+        .envs(env.iter().copied())
+        .output()
+        .unwrap();
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap_or_default();
+    let said = [output.stdout, output.stderr].concat();
+    Recorded {
+        succeeded: output.status.success(),
+        calls: read("calls").lines().map(str::to_owned).collect(),
+        given: read("given"),
+        said: String::from_utf8(said).unwrap(),
+    }
+}
+
+impl Recorded {
+    /// Those that change something.
+    fn changes(&self) -> Vec<&str> {
+        let calls = self.calls.iter().map(String::as_str);
+        calls.filter(|call| !call.contains(" get ")).collect()
+    }
+
+    fn refused(&self, why: &str) {
+        assert!(!self.succeeded && self.said.contains(why), "{}", self.said);
+        assert!(
+            self.changes().iter().all(|call| call.contains("namespace")),
+            "{:?}",
+            self.calls
+        );
+    }
+}
+
+const NAMESPACE: [&str; 2] = [
+    "kubectl create namespace user-buy-list --dry-run=client --output yaml",
+    "kubectl apply --filename namespace.yaml",
+];
+const READY: &str = "kubectl --namespace user-buy-list wait --for=condition=Ready --timeout=300s";
+
+#[test]
+fn services_go_by_kn_and_the_source_comes_last_by_kubectl() {
+    let recorded = deploy(&["--no-smoke"], &[("PAGE", "http://page.example")]);
+    assert!(recorded.succeeded, "{}", recorded.said);
+    let service = |name: &str| {
+        format!("kn service apply {name} --namespace user-buy-list --filename Service-{name}.yaml")
+    };
+    let mut expected: Vec<String> = NAMESPACE.map(str::to_owned).into();
+    expected.push("kubectl apply --filename KafkaSink-dead-letters.yaml".to_owned());
+    expected.extend(["query", "storer", "buy", "frontend"].map(service));
+    expected.push(format!(
+        "{READY} kafkasink/dead-letters ksvc/query ksvc/storer ksvc/buy ksvc/frontend"
+    ));
+    expected.push("kubectl apply --filename KafkaSource-kafka-source.yaml".to_owned());
+    expected.push(format!("{READY} kafkasource/kafka-source"));
+    assert_eq!(recorded.changes(), expected);
+    assert!(
+        recorded.said.contains("the page is at http://page.example"),
+        "{}",
+        recorded.said
+    );
+    // Once more does the same.
+    let again = deploy(&["--no-smoke"], &[("PAGE", "http://page.example")]);
+    assert_eq!(again.calls, recorded.calls);
+}
+
+#[test]
+fn without_kn_everything_goes_by_kubectl_from_the_registry_that_is_named() {
+    let env = [("REGISTRY", "ghcr.io/me/shop"), ("TAG", "v9")];
+    let recorded = deploy(&["--no-smoke", "--with", "kubectl"], &env);
+    assert!(recorded.succeeded, "{}", recorded.said);
+    assert!(
+        recorded
+            .calls
+            .iter()
+            .all(|call| call.starts_with("kubectl "))
+    );
+    let images = recorded
+        .given
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("image: "));
+    let mut images: Vec<_> = images.collect();
+    images.sort_unstable();
+    let expected =
+        ["buy", "frontend", "query", "storer"].map(|name| format!("ghcr.io/me/shop/{name}:v9"));
+    assert_eq!(images, expected);
+    assert_eq!(recorded.given.matches("kind: KafkaSource\n").count(), 1);
+}
+
+#[test]
+fn a_password_is_given_and_never_an_argument() {
+    let uri = "mongodb://ada:s3cret@mongodb:27017/purchases";
+    let recorded = deploy(&["--no-smoke"], &[("MONGODB_URI", uri)]);
+    assert!(
+        recorded.succeeded && recorded.given.contains(uri),
+        "{}",
+        recorded.said
+    );
+    assert!(!recorded.calls.join("\n").contains("s3cret"));
+    assert!(!recorded.said.contains("s3cret"));
+}
+
+#[test]
+fn what_is_missing_is_said_before_anything_is_changed() {
+    deploy(&[], &[("NO_CRD", "1")]).refused("the cluster has no services.serving.knative.dev");
+    deploy(&[], &[("PODS", "2")]).refused("customer-management runs in user-buy-list");
+    deploy(&[], &[("NO_SECRET", "1")]).refused("set MONGODB_URI");
+    deploy(&["--overlay", "secured"], &[("NO_SECRET", "1")])
+        .refused("there is no Secret kafka-auth-buy");
+    deploy(&["--overlay", "nonsense"], &[]).refused("there is no overlay nonsense");
+    let warned = deploy(&["--no-smoke", "--overlay", "keda"], &[]);
+    assert!(
+        warned.succeeded && warned.said.contains("warning: KEDA"),
+        "{}",
+        warned.said
+    );
+    let on = deploy(
+        &["--no-smoke", "--overlay", "keda"],
+        &[("KEDA_FLAG", "enabled")],
+    );
+    assert!(on.succeeded && !on.said.contains("warning"), "{}", on.said);
+}
+
+#[test]
+fn a_dry_run_says_what_it_would_do_and_does_nothing() {
+    let dry = deploy(
+        &["--dry-run"],
+        &[(
+            "MONGODB_URI",
+            "mongodb://ada:s3cret@mongodb:27017/purchases",
+        )],
+    );
+    assert!(dry.succeeded && dry.calls.is_empty(), "{:?}", dry.calls);
+    assert_eq!(dry.said.lines().count(), 10, "{}", dry.said);
+    for line in dry.said.lines() {
+        assert!(
+            line.starts_with("kubectl ") || line.starts_with("kn "),
+            "{line}"
+        );
+        if let Some((_, file)) = line.split_once("--filename ") {
+            assert!(
+                file.ends_with(".yaml") && Path::new(file).is_absolute(),
+                "{line}"
+            );
+        }
+    }
+    assert!(!dry.said.contains("s3cret"));
+}
+
+#[test]
+fn what_is_taken_away_is_asked_for_nothing_more() {
+    let recorded = deploy(&["--undeploy"], &[]);
+    let delete = "kubectl --namespace user-buy-list delete --ignore-not-found --wait";
+    let expected = [
+        format!("{delete} kafkasource/kafka-source"),
+        format!("{delete} ksvc/query ksvc/storer ksvc/buy ksvc/frontend kafkasink/dead-letters"),
+    ];
+    assert_eq!(recorded.changes(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_the_end_it_buys_something() {
+    let folder = Folder::new(path_of("user-buy-list"), scratch());
+    let product = Product::start(&folder).await;
+    let page = product.page.clone();
+    let deployed = tokio::task::spawn_blocking(move || deploy(&[], &[("PAGE", page.as_str())]));
+    let deployed = deployed.await.unwrap();
+    assert!(
+        deployed.succeeded && deployed.said.contains("smoke: "),
+        "{}",
+        deployed.said
+    );
+    assert_eq!(folder.count("purchases"), 2);
+    let nobody = deploy(&[], &[("PAGE", "http://127.0.0.1:1")]);
+    assert!(!nobody.succeeded);
+    product.stop().await;
+}
