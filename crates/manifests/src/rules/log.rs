@@ -12,6 +12,10 @@ const LAG: &str = "kafka_consumer_group_lag";
 const RECORD_BYTES_MAX: &str = "131072";
 const LETTER_BYTES_MAX: &str = "2097152";
 
+const TOPIC: &str = "the topic";
+const LETTERS: &str = "the topic of the dead letters";
+const GROUP: &str = "the group";
+
 pub(super) fn has_one_name_for_everyone(objects: &[Object], findings: &mut Findings) {
     let told: Vec<_> = objects
         .iter()
@@ -22,150 +26,178 @@ pub(super) fn has_one_name_for_everyone(objects: &[Object], findings: &mut Findi
         })
         .filter_map(|(object, container)| Some((object, told(objects, object, container)?)))
         .collect();
-    let default = told_nothing("consumer");
-    // Whoever writes into the log decides, then whoever reads it, and without both the code.
-    let first = |of: fn(&Told) -> Option<&String>| {
-        let told = told.iter().map(|(_, told)| told).chain(&default);
-        told.filter_map(of).next().cloned().unwrap_or_default()
-    };
-    let topic = first(|told| told.topic.as_ref());
-    let letters = first(|told| told.dead_letter_topic.as_ref());
-    let group = first(|told| told.group.as_ref());
-    let brokers = told.iter().find_map(|(_, told)| told.brokers.as_deref());
-    let brokers = brokers.map(without_namespace);
-
-    let mut same = |object: &Object, what: &str, found: &Value, expected: &str| {
-        let problem = format!("{what} is {found}, and it is \"{expected}\" elsewhere");
-        findings.expect(*found == expected, object, problem);
-    };
+    let names = Names::of(&told);
     for (object, told) in &told {
+        names.told(object, told, findings);
+    }
+    for object in objects {
+        names.declared(object, findings);
+    }
+}
+
+/// What everyone should say.
+struct Names {
+    topic: String,
+    letters: String,
+    group: String,
+    /// Not known where no program of these is told.
+    brokers: Option<String>,
+}
+
+impl Names {
+    /// Whoever writes into the log decides, then whoever reads it, and without both the code.
+    fn of(told: &[(&Object, Told)]) -> Self {
+        let default = told_nothing("consumer");
+        let first = |of: fn(&Told) -> Option<&String>| {
+            let told = told.iter().map(|(_, told)| told).chain(&default);
+            told.filter_map(of).next().cloned()
+        };
+        let brokers = first(|told| told.brokers.as_ref());
+        Self {
+            topic: first(|told| told.topic.as_ref()).unwrap_or_default(),
+            letters: first(|told| told.dead_letter_topic.as_ref()).unwrap_or_default(),
+            group: first(|told| told.group.as_ref()).unwrap_or_default(),
+            brokers: brokers.map(|brokers| without_namespace(&brokers)),
+        }
+    }
+
+    /// What a program makes of its environment.
+    fn told(&self, object: &Object, told: &Told, findings: &mut Findings) {
         for (what, found, expected) in [
-            ("the topic", &told.topic, &topic),
-            (
-                "the topic of the dead letters",
-                &told.dead_letter_topic,
-                &letters,
-            ),
-            ("the group", &told.group, &group),
+            (TOPIC, &told.topic, &self.topic),
+            (LETTERS, &told.dead_letter_topic, &self.letters),
+            (GROUP, &told.group, &self.group),
         ] {
             if let Some(found) = found {
-                same(object, what, &found.as_str().into(), expected);
+                same(object, what, found.as_str(), expected, findings);
             }
         }
-    }
-    let mut reached = |object: &Object, found: &Value| {
-        if let (Some(expected), Some(found)) = (&brokers, found.as_str()) {
-            let problem = format!("the brokers are {found}, and {expected} elsewhere");
-            findings.expect(without_namespace(found) == *expected, object, problem);
-        }
-    };
-    for (object, told) in &told {
-        reached(object, &told.brokers.as_deref().into());
-    }
-    for object in objects {
-        reached(object, object.at("/spec/bootstrapServers/0"));
-        for trigger in object.list("/spec/triggers") {
-            reached(object, &trigger["metadata"]["bootstrapServers"]);
-        }
+        self.reached(object, &told.brokers.as_deref().into(), findings);
     }
 
-    let mut same = |object: &Object, what: &str, found: &Value, expected: &str| {
-        let problem = format!("{what} is {found}, and it is \"{expected}\" elsewhere");
-        findings.expect(*found == expected, object, problem);
-    };
-    for object in objects {
+    /// What an object says for others.
+    fn declared(&self, object: &Object, findings: &mut Findings) {
+        self.reached(object, object.at("/spec/bootstrapServers/0"), findings);
         match object.kind() {
-            "KafkaTopic" => {
-                let name = object.text("/spec/topicName").unwrap_or(object.name());
-                let (what, bytes_max) = if name == letters {
-                    ("the topic of the dead letters", LETTER_BYTES_MAX)
-                } else {
-                    ("the topic", RECORD_BYTES_MAX)
-                };
-                same(
-                    object,
-                    what,
-                    &name.into(),
-                    if name == letters { &letters } else { &topic },
-                );
-                let kept = &object.at("/spec/config/retention.ms").to_string();
-                same(object, "retention.ms", &kept.trim_matches('"').into(), "-1");
-                let bytes = object.at("/spec/config/max.message.bytes").to_string();
-                same(
-                    object,
-                    "max.message.bytes",
-                    &bytes.trim_matches('"').into(),
-                    bytes_max,
-                );
-            }
+            "KafkaTopic" => self.topic(object, findings),
             "KafkaSource" => {
-                let topics = object.list("/spec/topics").count();
+                let topics = object.list("/spec/topics").count().to_string();
+                same(object, "the number of topics", topics, "1", findings);
                 same(
                     object,
-                    "the number of topics",
-                    &topics.to_string().into(),
-                    "1",
+                    TOPIC,
+                    object.at("/spec/topics/0").clone(),
+                    &self.topic,
+                    findings,
                 );
-                same(object, "the topic", object.at("/spec/topics/0"), &topic);
                 same(
                     object,
-                    "the group",
-                    object.at("/spec/consumerGroup"),
-                    &group,
+                    GROUP,
+                    object.at("/spec/consumerGroup").clone(),
+                    &self.group,
+                    findings,
                 );
             }
             "KafkaSink" => same(
                 object,
-                "the topic of the dead letters",
-                object.at("/spec/topic"),
-                &letters,
+                LETTERS,
+                object.at("/spec/topic").clone(),
+                &self.letters,
+                findings,
             ),
-            "HorizontalPodAutoscaler" => {
-                let metrics = object.list("/spec/metrics");
-                let lags = metrics
-                    .filter(|metric| metric["type"] == "External")
-                    .count();
-                // Who waits for a slow store uses no processor, and more of them would not make it faster.
-                let others = object.list("/spec/metrics").count() - lags;
-                same(
-                    object,
-                    "the number of metrics beside the lag",
-                    &others.min(lags).to_string().into(),
-                    "0",
-                );
-                let metrics = object.list("/spec/metrics");
-                for metric in metrics.filter(|metric| metric["type"] == "External") {
-                    let metric = &metric["external"]["metric"];
-                    let labels = &metric["selector"]["matchLabels"];
-                    same(object, "the metric of the lag", &metric["name"], LAG);
-                    same(object, "the topic", &labels["topic"], &topic);
-                    same(object, "the group", &labels["consumergroup"], &group);
-                }
-            }
-            "ScaledObject" => {
-                let triggers = object.list("/spec/triggers");
-                for trigger in triggers.filter(|trigger| trigger["type"] == "kafka") {
-                    let trigger = &trigger["metadata"];
-                    same(object, "the topic", &trigger["topic"], &topic);
-                    same(object, "the group", &trigger["consumerGroup"], &group);
-                    // With others the last purchases would wait at zero pods, or the first ones would not count.
-                    same(
-                        object,
-                        "offsetResetPolicy",
-                        &trigger["offsetResetPolicy"],
-                        "earliest",
-                    );
-                    same(
-                        object,
-                        "activationLagThreshold",
-                        &trigger["activationLagThreshold"],
-                        "0",
-                    );
-                }
-            }
+            "HorizontalPodAutoscaler" => self.autoscaler(object, findings),
+            "ScaledObject" => self.scaled(object, findings),
             _ => {}
         }
     }
+
+    fn topic(&self, topic: &Object, findings: &mut Findings) {
+        let name = topic.text("/spec/topicName").unwrap_or(topic.name());
+        let (what, expected, bytes_max) = if name == self.letters {
+            (LETTERS, &self.letters, LETTER_BYTES_MAX)
+        } else {
+            (TOPIC, &self.topic, RECORD_BYTES_MAX)
+        };
+        same(topic, what, name, expected, findings);
+        for (setting, expected) in [("retention.ms", "-1"), ("max.message.bytes", bytes_max)] {
+            // A number, or one in quotes.
+            let found = topic.at("/spec/config")[setting].to_string();
+            same(topic, setting, found.trim_matches('"'), expected, findings);
+        }
+    }
+
+    fn autoscaler(&self, scaler: &Object, findings: &mut Findings) {
+        let (lags, others): (Vec<_>, Vec<_>) = scaler
+            .list("/spec/metrics")
+            .partition(|metric| metric["type"] == "External");
+        // Who waits for a slow store uses no processor, and more of them would not make it faster.
+        let others = others.len().min(lags.len()).to_string();
+        same(
+            scaler,
+            "the number of metrics beside the lag",
+            others,
+            "0",
+            findings,
+        );
+        for lag in lags {
+            let metric = &lag["external"]["metric"];
+            let labels = &metric["selector"]["matchLabels"];
+            same(
+                scaler,
+                "the metric of the lag",
+                metric["name"].clone(),
+                LAG,
+                findings,
+            );
+            same(
+                scaler,
+                TOPIC,
+                labels["topic"].clone(),
+                &self.topic,
+                findings,
+            );
+            same(
+                scaler,
+                GROUP,
+                labels["consumergroup"].clone(),
+                &self.group,
+                findings,
+            );
+        }
+    }
+
+    fn scaled(&self, scaler: &Object, findings: &mut Findings) {
+        let triggers = scaler.list("/spec/triggers");
+        for trigger in triggers.filter(|trigger| trigger["type"] == "kafka") {
+            let trigger = &trigger["metadata"];
+            self.reached(scaler, &trigger["bootstrapServers"], findings);
+            for (field, what, expected) in [
+                ("topic", TOPIC, self.topic.as_str()),
+                ("consumerGroup", GROUP, &self.group),
+                // With others the last purchases would wait at zero pods, or the first ones would not count.
+                ("offsetResetPolicy", "offsetResetPolicy", "earliest"),
+                ("activationLagThreshold", "activationLagThreshold", "0"),
+            ] {
+                same(scaler, what, trigger[field].clone(), expected, findings);
+            }
+        }
+    }
+
+    fn reached(&self, object: &Object, found: &Value, findings: &mut Findings) {
+        if let (Some(expected), Some(found)) = (&self.brokers, found.as_str()) {
+            let problem = format!("the brokers are {found}, and {expected} elsewhere");
+            findings.expect(without_namespace(found) == *expected, object, problem);
+        }
+    }
+}
+
+fn same<T>(object: &Object, what: &str, found: T, expected: &str, findings: &mut Findings)
+where
+    Value: From<T>,
+{
+    let found = Value::from(found);
+    let problem = format!("{what} is {found}, and it is \"{expected}\" elsewhere");
+    findings.expect(found == expected, object, problem);
 }
 
 /// `kafka:9092` of `kafka.user-buy-list.svc:9092`: who is in another namespace has to say which.

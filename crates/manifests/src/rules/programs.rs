@@ -39,9 +39,8 @@ pub(super) fn read_what_is_set(objects: &[Object], findings: &mut Findings) {
             };
             let env = Environment::of(objects, object, container, findings);
             for name in connections(program) {
-                let is_set = env.own.iter().chain(env.all.keys()).any(|set| set == name);
                 findings.expect(
-                    is_set,
+                    env.all.contains_key(*name),
                     object,
                     format!("does not set {name}: {program} would look for it in its own pod"),
                 );
@@ -117,12 +116,7 @@ pub(super) fn program_of(container: &Value) -> Option<&'static str> {
 /// What a container of ours is told; nothing if it would not start.
 pub(super) fn told(objects: &[Object], object: &Object, container: &Value) -> Option<Told> {
     let env = Environment::of(objects, object, container, &mut Findings::default());
-    let told = tell(program_of(container)?, &env.all, &RefCell::default()).ok()?;
-    let speaks = told.topic.is_some();
-    Some(Told {
-        brokers: env.all.get("KAFKA_BROKER").filter(|_| speaks).cloned(),
-        ..told
-    })
+    tell(program_of(container)?, &env.all, &RefCell::default()).ok()
 }
 
 /// What a program does without any variable.
@@ -132,12 +126,12 @@ pub(super) fn told_nothing(program: &'static str) -> Option<Told> {
 
 fn tell(
     program: &str,
-    env: &BTreeMap<String, String>,
+    all: &BTreeMap<String, String>,
     asked: &RefCell<BTreeSet<String>>,
 ) -> Result<Told, EnvProblems> {
     let lookup = |name: &str| {
         asked.borrow_mut().insert(name.to_owned());
-        env.get(name).cloned()
+        all.get(name).cloned()
     };
     let mut env = Env::new(&lookup);
     let of_http = |http| Told {
@@ -151,6 +145,7 @@ fn tell(
         "buy" => {
             let config = buy::config::Config::read(&mut env);
             Told {
+                brokers: all.get("KAFKA_BROKER").cloned(),
                 topic: Some(config.topic),
                 ..of_http(config.http)
             }
@@ -158,6 +153,7 @@ fn tell(
         "consumer" => {
             let config = consumer::config::Config::read(&mut env);
             Told {
+                brokers: all.get("KAFKA_BROKER").cloned(),
                 topic: Some(config.topic),
                 dead_letter_topic: Some(config.dead_letter_topic),
                 group: Some(config.group),
