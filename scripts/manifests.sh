@@ -53,51 +53,33 @@ die() {
 kustomize=$tools/kustomize-$kustomize_version
 kube_score=$tools/kube-score-$kube_score_version
 crds=$tools/crds-$(sha256sum <<<"$definitions" | cut -c1-12)
-schemas() {
-    # What is compiled in it fits one version of Python.
-    local python
-    python=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-    echo "$tools/kubernetes-validate-$(sha256sum "$list" | cut -c1-12)-python$python"
-}
-
-# module MODULE VERSION SUM: prints the folder of a module of Go, in caches that go with the folder of now.
-module() {
-    local got
-    command -v go >/dev/null || die "go is missing; install it (Debian: golang-go)"
-    export GOMODCACHE=$PWD/modules GOCACHE=$PWD/cache GOTOOLCHAIN=local GOWORK=off CGO_ENABLED=0
-    export GOFLAGS='-modcacherw -buildvcs=false'
-    got=$(go mod download -json "$1@$2") || die "there is no $1 to be had: $got"
-    [[ $got = *"\"$3\""* ]] || die "this is another $1 than the one expected: $got"
-    sed -n 's/^.*"Dir": "\(.*\)".*$/\1/p' <<<"$got"
-}
+# shellcheck source=scripts/packages.sh
+. "$root/scripts/packages.sh"
 
 # get_program MODULE VERSION SUM PACKAGE PROGRAM
-get_program() {
-    local build
-    [ ! -x "$5" ] || return 0
-    echo "manifests: building $1 $2" >&2
-    build=$(mktemp -d "$tools/manifests.XXXXXX")
-    (
-        trap 'rm -rf "$build"' EXIT
-        cd "$build"
-        source=$(module "$1" "$2" "$3") || exit 1
-        export GOMODCACHE=$PWD/modules GOCACHE=$PWD/cache GOTOOLCHAIN=local GOWORK=off CGO_ENABLED=0
-        export GOFLAGS='-modcacherw -buildvcs=false'
-        cd "$source"
-        go build -trimpath -ldflags '-s -w' -o "$5.partial" "$4" 2>"$build/said" || die "$(<"$build/said")"
-    )
-    mv "$5.partial" "$5"
-}
-
-get_definitions() (
-    [ ! -d "$crds" ] || exit 0
-    echo "manifests: getting CustomResourceDefinitions" >&2
+get_program() (
+    [ ! -x "$5" ] || exit 0
+    echo "building $1 $2" >&2
     build=$(mktemp -d "$tools/manifests.XXXXXX")
     trap 'rm -rf "$build"' EXIT
     cd "$build"
+    go_here
+    source=$(go_module "$1" "$2" "$3") || exit 1
+    cd "$source"
+    go build -trimpath -ldflags '-s -w' -o "$5.partial" "$4" 2>"$build/said" || die "$(<"$build/said")"
+    mv "$5.partial" "$5"
+)
+
+get_definitions() (
+    [ ! -d "$crds" ] || exit 0
+    echo "getting CustomResourceDefinitions" >&2
+    build=$(mktemp -d "$tools/manifests.XXXXXX")
+    trap 'rm -rf "$build"' EXIT
+    cd "$build"
+    go_here
     mkdir definitions
     while read -r name version sum file; do
-        source=$(module "$name" "$version" "$sum") || exit 1
+        source=$(go_module "$name" "$version" "$sum") || exit 1
         cp "$source/$file" "definitions/${file##*/}"
     done <<<"$definitions"
     mv definitions "$crds"
@@ -111,15 +93,7 @@ install() (
     get_program "$kustomize_module" "$kustomize_version" "$kustomize_sum" . "$kustomize"
     get_program "$kube_score_module" "$kube_score_version" "$kube_score_sum" ./cmd/kube-score "$kube_score"
     get_definitions
-    local home
-    home=$(schemas)
-    [ ! -d "$home" ] || exit 0
-    python3 -m pip --version >/dev/null 2>&1 || die "pip is missing; install it (Debian: python3-pip)"
-    echo "manifests: getting kubernetes-validate" >&2
-    rm -rf "$home.partial"
-    PIP_USER=no python3 -m pip --disable-pip-version-check install --quiet --root-user-action=ignore --target "$home.partial" \
-        --no-deps --only-binary=:all: --require-hashes --requirement "$list" >&2
-    mv -T "$home.partial" "$home"
+    get_python kubernetes-validate "$list"
 )
 
 build() {
@@ -144,7 +118,7 @@ check() {
 
 hold_to_schemas() {
     local home
-    home=$(schemas)
+    home=$(python_folder kubernetes-validate "$list")
     [ -d "$home" ] || die "kubernetes-validate is not installed; run \`scripts/manifests.sh install\`"
     PYTHONPATH=$home PYTHONDONTWRITEBYTECODE=1 python3 "$root/scripts/manifests/schemas.py" "$1" "$crds" "${CRDS_DIR:-../shared/crds}"
 }

@@ -33,26 +33,15 @@ die() {
 }
 
 command -v python3 >/dev/null || die "python3 is missing; install it"
-# What is compiled in it fits one version of Python.
-python=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-home=$root/.tools/schemathesis-$(sha256sum "$list" | cut -c1-12)-python$python
+# shellcheck source=scripts/packages.sh
+. "$root/scripts/packages.sh"
+home=$(python_folder schemathesis "$list")
 
-# Whoever is killed here leaves a partial folder, and the next one starts anew.
 install() (
     mkdir -p "$root/.tools"
     exec 9>"$root/.tools/install.lock"
     flock 9
-    [ ! -d "$home" ] || exit 0
-    case $python:$(uname -sm) in
-        3.1[1-4]:'Linux x86_64') ;;
-        *) die "scripts/schemathesis.txt is for Python 3.11 to 3.14 on x86_64 Linux, and this is Python $python on $(uname -sm)" ;;
-    esac
-    python3 -m pip --version >/dev/null 2>&1 || die "pip is missing; install it (Debian: python3-pip)"
-    echo "schemathesis: getting it" >&2
-    rm -rf "$home.partial"
-    PIP_USER=no python3 -m pip --disable-pip-version-check install --quiet --root-user-action=ignore --target "$home.partial" \
-        --no-deps --only-binary=:all: --require-hashes --requirement "$list" >&2
-    mv -T "$home.partial" "$home"
+    get_python schemathesis "$list"
 )
 
 run() {

@@ -88,6 +88,8 @@ die() {
     exit 1
 }
 
+# shellcheck source=scripts/packages.sh
+. "$root/scripts/packages.sh"
 for name in kafka mongod toxiproxy; do
     # shellcheck source=/dev/null # each is checked by itself
     . "$root/scripts/services/$name.sh"

@@ -7,15 +7,12 @@ toxiproxy_sum=h1:i4LPT+qrSlKNtQf5QliVjdP08GyAH8+BUIc9gT0eahc=
 
 toxiproxy_packages() { installed toxiproxy || command -v go >/dev/null || echo golang-go; }
 
-# What Go keeps, the standard library built once more among it, goes with the folder.
 get_toxiproxy() {
-    local module=github.com/Shopify/toxiproxy/v2 program=$PWD/toxiproxy got
-    export GOMODCACHE=$PWD/modules GOCACHE=$PWD/cache GOTOOLCHAIN=local GOWORK=off CGO_ENABLED=0
-    export GOFLAGS='-modcacherw -buildvcs=false'
-    got=$(go mod download -json "$module@v$toxiproxy_version") || die "there is no toxiproxy to be had: $got"
-    [[ $got = *"\"$toxiproxy_sum\""* ]] || die "this is another toxiproxy than the one expected: $got"
+    local module=github.com/Shopify/toxiproxy/v2 program=$PWD/toxiproxy source
+    go_here
+    source=$(go_module "$module" "v$toxiproxy_version" "$toxiproxy_sum") || exit 1
     (
-        cd "modules/github.com/!shopify/toxiproxy/v2@v$toxiproxy_version"
+        cd "$source"
         go build -trimpath -ldflags "-s -w -X $module.Version=$toxiproxy_version" -o "$program" ./cmd/server >&2
     )
     rm -rf modules cache

@@ -1,0 +1,42 @@
+# shellcheck shell=bash disable=SC2154 # whoever reads this file has `root`, the folder of the project, and `die`
+# Packages of Python and of Go, pinned.
+
+# python_folder NAME LIST: where the packages of a list are. What is compiled in them fits one version of Python.
+python_folder() {
+    local python
+    python=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    echo "$root/.tools/$1-$(sha256sum "$2" | cut -c1-12)-python$python"
+}
+
+# get_python NAME LIST: by pip, as the list says; skips what is there. Whoever is killed here leaves a partial folder, and the next
+# one starts anew.
+get_python() {
+    local home
+    home=$(python_folder "$1" "$2")
+    [ ! -d "$home" ] || return 0
+    case ${home##*-python}:$(uname -sm) in
+        3.1[1-4]:'Linux x86_64') ;;
+        *) die "${2#"$root"/} is for Python 3.11 to 3.14 on x86_64 Linux, and this is Python ${home##*-python} on $(uname -sm)" ;;
+    esac
+    python3 -m pip --version >/dev/null 2>&1 || die "pip is missing; install it (Debian: python3-pip)"
+    echo "getting $1" >&2
+    rm -rf "$home.partial"
+    PIP_USER=no python3 -m pip --disable-pip-version-check install --quiet --root-user-action=ignore --target "$home.partial" \
+        --no-deps --only-binary=:all: --require-hashes --requirement "$2" >&2
+    mv -T "$home.partial" "$home"
+}
+
+# What Go keeps, the standard library built once more among it, is in the folder of now, and goes with it.
+go_here() {
+    command -v go >/dev/null || die "go is missing; install it (Debian: golang-go)"
+    export GOMODCACHE=$PWD/modules GOCACHE=$PWD/cache GOTOOLCHAIN=local GOWORK=off CGO_ENABLED=0
+    export GOFLAGS='-modcacherw -buildvcs=false'
+}
+
+# go_module MODULE VERSION SUM: gets a module after go_here, and prints its folder. Its go.sum has the sums of all that it needs.
+go_module() {
+    local got
+    got=$(go mod download -json "$1@$2") || die "there is no $1 to be had: $got"
+    [[ $got = *"\"$3\""* ]] || die "this is another $1 than the one expected: $got"
+    sed -n 's/^.*"Dir": "\(.*\)".*$/\1/p' <<<"$got"
+}
