@@ -1,5 +1,19 @@
 # shellcheck shell=bash disable=SC2154 # whoever reads this file has `root`, the folder of the project, and `die`
-# Packages of Python and of Go, pinned.
+# Packages: Debian's, by apt-get; of Python and of Go, pinned.
+
+# get_debian PACKAGE...: by apt-get, those that whoever calls found missing.
+get_debian() {
+    local as_root=()
+    [ "$#" -gt 0 ] || return 0
+    command -v apt-get >/dev/null || die "missing: $*; there is no apt-get here, so install them yourself"
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || die "missing: $*; install them as root, there is no sudo here"
+        as_root=(sudo)
+    fi
+    echo "installing $*" >&2
+    "${as_root[@]}" apt-get update -qq >&2
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
 
 # python_folder NAME LIST: where the packages of a list are. What is compiled in them fits one version of Python.
 python_folder() {

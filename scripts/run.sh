@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
     cat <<'END'
-Usage: scripts/run.sh source|consumer [--smoke] [--no-build]
+Usage: scripts/run.sh source|consumer [--images] [--smoke] [--no-build]
 
 Starts Kafka and MongoDB (scripts/services.sh up), builds and starts buy, query, frontend, and what brings purchases
 from Kafka to MongoDB:
@@ -14,6 +14,8 @@ from Kafka to MongoDB:
 
 Says what to open, and stops all of it but the services on Ctrl-C. When one of them ends, the others are stopped too.
 
+  --images    starts the functions from their images (scripts/images.sh), as pods: nobody's root, nothing writable, and they find
+              each other by names
   --smoke     checks the page's address and buy's with scripts/smoke.sh, and stops
   --no-build  starts what was built before
 
@@ -22,6 +24,7 @@ END
 }
 
 road=${1:-}
+images=
 smoke=
 build=yes
 case $road in
@@ -31,6 +34,7 @@ case $road in
 esac
 for option; do
     case $option in
+        --images) images=yes ;;
         --smoke) smoke=yes ;;
         --no-build) build= ;;
         *) usage >&2 && exit 64 ;;
@@ -44,13 +48,25 @@ if [ -n "${FIRST_PORT:-}" ]; then
     for index in "${!ports[@]}"; do ports[index]=$((FIRST_PORT + index)); done
 fi
 buy=http://127.0.0.1:${ports[0]}
-storer=http://127.0.0.1:${ports[1]}
 query=http://127.0.0.1:${ports[2]}
 page=http://127.0.0.1:${ports[3]}
 
+die() {
+    printf 'run: %s\n' "$*" >&2
+    exit 1
+}
+
+# shellcheck source=scripts/containers.sh
+. scripts/containers.sh
+
 # All of them, so that the second road needs no other build.
-functions=(buy storer query consumer kafka-source frontend)
-[ -z "$build" ] || cargo build --release --locked "${functions[@]/#/--package=}"
+functions=(buy storer query consumer frontend)
+if [ -n "$build" ] && [ -n "$images" ]; then
+    bash scripts/images.sh build "${functions[@]}"
+    cargo build --release --locked --package=kafka-source
+elif [ -n "$build" ]; then
+    cargo build --release --locked "${functions[@]/#/--package=}" --package=kafka-source
+fi
 release=$(cargo metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/release
 services=$(bash scripts/services.sh up)
 eval "$services"
@@ -73,37 +89,62 @@ finish() {
 trap finish EXIT
 trap 'exit 0' INT TERM
 
-# start NAME PORT VARIABLE=VALUE...: with nothing else of the environment than where the services are.
+# start NAME PORT VARIABLE=VALUE...: with nothing else of the environment.
 start() {
-    local name=$1 port=$2 deadline=$((SECONDS + 30))
+    local name=$1 port=$2
     shift 2
-    env -i HOST=127.0.0.1 PORT="$port" RUST_LOG="${RUST_LOG:-info}" KAFKA_BROKER="$KAFKA_BROKER" MONGODB_URI="$MONGODB_URI" "$@" \
-        "$release/$name" >"$logs/$name" 2>&1 &
+    set -- HOST=127.0.0.1 PORT="$port" RUST_LOG="${RUST_LOG:-info}" "$@"
+    # The stand-in is no function, and there is no image of it.
+    if [ -n "$images" ] && [ "$name" != kafka-source ]; then
+        run "$name" '"listening"' in_container "$name" "${resolving[@]}" "${@/#/--env=}"
+    else
+        run "$name" '"listening"' env -i "$@" "$release/$name"
+    fi
+}
+
+# run NAME SIGN COMMAND...: until it says SIGN.
+run() {
+    local name=$1 sign=$2 deadline=$((SECONDS + 30))
+    shift 2
+    "$@" >"$logs/$name" 2>&1 &
     running+=("$!")
-    until grep -qs '"listening"' "$logs/$name"; do
+    until grep -qs "$sign" "$logs/$name"; do
         if ! kill -0 "${running[-1]}" 2>/dev/null || [ "$SECONDS" -ge "$deadline" ]; then
-            printf 'run: %s does not start:\n%s\n' "$name" "$(tail -n 20 "$logs/$name")" >&2
-            exit 1
+            die "$name does not start: $(tail -n 20 "$logs/$name")"
         fi
         sleep 0.1
     done
 }
 
-lists=$query
-start query "${ports[2]}"
+# host NAME: of whoever has a Service of that name on a cluster.
+host() { echo 127.0.0.1; }
+if [ -n "$images" ]; then
+    case $road in
+        # Knative routes by whole names.
+        source) host() { echo "$1.$domain"; } ;;
+        consumer) host() { echo "$1"; } ;;
+    esac
+    run dnsmasq started serve_names
+fi
+kafka=KAFKA_BROKER=${KAFKA_BROKER//127.0.0.1/$(host kafka)}
+mongodb=MONGODB_URI=${MONGODB_URI/127.0.0.1/$(host mongodb)}
+
+lists=http://$(host query):${ports[2]}
+start query "${ports[2]}" "$mongodb"
 case $road in
     source)
-        start storer "${ports[1]}"
+        start storer "${ports[1]}" "$mongodb"
         # As a KafkaSource should be set: tried again for a day.
-        start kafka-source "${ports[4]}" SINK="$storer" ORDERING=unordered BACKOFF_POLICY=linear BACKOFF_DELAY=PT0.1S RETRY=1320
+        start kafka-source "${ports[4]}" KAFKA_BROKER="$KAFKA_BROKER" SINK="http://127.0.0.1:${ports[1]}" ORDERING=unordered BACKOFF_POLICY=linear \
+            BACKOFF_DELAY=PT0.1S RETRY=1320
         ;;
     consumer)
-        start consumer "${ports[1]}"
-        lists=$storer
+        start consumer "${ports[1]}" "$kafka" "$mongodb"
+        lists=http://$(host customer-management):${ports[1]}
         ;;
 esac
-start buy "${ports[0]}" CUSTOMER_MANAGEMENT_URL="$lists"
-start frontend "${ports[3]}" BUY_URL="$buy" QUERY_URL="$query"
+start buy "${ports[0]}" "$kafka" CUSTOMER_MANAGEMENT_URL="$lists"
+start frontend "${ports[3]}" BUY_URL="http://$(host customer-facing):${ports[0]}" QUERY_URL="http://$(host query):${ports[2]}"
 
 if [ -n "$smoke" ]; then
     API_BASE=$page bash scripts/smoke.sh

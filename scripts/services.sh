@@ -122,17 +122,9 @@ installed() { [ -d "$tools/$1-$(version_of "$1")" ]; }
 meant() { [[ " ${programs[*]} " = *" $1 "* ]]; }
 
 packages() {
-    local name missing as_root=()
+    local name missing
     mapfile -t missing < <(for name in "${programs[@]}"; do "${name}_packages"; done)
-    [ "${#missing[@]}" -gt 0 ] || return 0
-    command -v apt-get >/dev/null || die "missing: ${missing[*]}; there is no apt-get here, so install them yourself"
-    if [ "$(id -u)" -ne 0 ]; then
-        command -v sudo >/dev/null || die "missing: ${missing[*]}; install them as root, there is no sudo here"
-        as_root=(sudo)
-    fi
-    say "installing ${missing[*]}"
-    "${as_root[@]}" apt-get update -qq >&2
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+    get_debian "${missing[@]}"
     ! meant kafka || recent_java || die "Kafka needs Java 17, and \`java\` is an older one; put a later one first in PATH"
 }
 

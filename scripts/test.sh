@@ -56,6 +56,9 @@ die() {
     exit 1
 }
 
+# shellcheck source=scripts/packages.sh
+. scripts/packages.sh
+
 # phase NAME COMMAND...
 phase() {
     current=$1
@@ -116,7 +119,7 @@ rust() {
 }
 
 system_packages() {
-    local missing=() tool as_root=()
+    local missing=() tool
     # librdkafka is built by cmake, and the OpenSSL in it by make and perl.
     for tool in git curl strace kcat cmake make perl g++; do
         command -v "$tool" >/dev/null || missing+=("$tool")
@@ -126,15 +129,7 @@ system_packages() {
     # Together, because they must be of one version.
     command -v chromedriver >/dev/null || missing+=(chromium chromium-driver)
     python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
-    [ "${#missing[@]}" -gt 0 ] || return 0
-    command -v apt-get >/dev/null || die "missing: ${missing[*]}; there is no apt-get here, so install them yourself"
-    if [ "$(id -u)" -ne 0 ]; then
-        command -v sudo >/dev/null || die "missing: ${missing[*]}; install them as root, there is no sudo here"
-        as_root=(sudo)
-    fi
-    echo "installing ${missing[*]}"
-    "${as_root[@]}" apt-get update -qq
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+    get_debian "${missing[@]}"
 }
 
 # Without optimisation it is built in half a minute and still answers in two seconds.

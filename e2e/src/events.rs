@@ -1,7 +1,7 @@
 //! Events that did not come through buy: written into the topic by hand, or posted to storer as a KafkaSource does.
 
 use purchase::PurchaseId;
-use reqwest::Client;
+use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use testkit::oracle::{Intent, Oracle, Outcome};
 use testkit::sample;
@@ -93,8 +93,8 @@ impl Event {
         event
     }
 
-    /// Binary mode, as the KafkaSource posts it; the status.
-    pub async fn post(&self, client: &Client, url: &str) -> u16 {
+    /// Binary mode, as the KafkaSource posts it.
+    pub fn request(&self, client: &Client, url: &str) -> RequestBuilder {
         let mut request = client
             .post(url)
             .header("content-type", "application/json")
@@ -102,7 +102,13 @@ impl Event {
         for (name, value) in self.attributes() {
             request = request.header(format!("ce-{name}"), value);
         }
-        request.send().await.unwrap().status().as_u16()
+        request
+    }
+
+    /// Posts it; the status.
+    pub async fn post(&self, client: &Client, url: &str) -> u16 {
+        let answer = self.request(client, url).send().await;
+        answer.unwrap().status().as_u16()
     }
 
     fn attributes(&self) -> [(&'static str, &str); 5] {

@@ -13,6 +13,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod balancer;
 mod browser;
 mod delivery;
 mod events;
@@ -27,6 +28,7 @@ mod traffic;
 mod wait;
 mod webdriver;
 
+pub use balancer::Balancer;
 pub use browser::{Audit, Browser};
 pub use delivery::{Buried, Delivery, answered};
 pub use events::Event;

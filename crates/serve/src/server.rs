@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -127,6 +129,17 @@ pub struct Drained {
     pub dropped: usize,
 }
 
+/// On the way to the end of a server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// Still accepting, because some clients have not heard of it yet. Each answer is the last on its connection: those that are
+    /// in use end between two requests, and a request never crosses our close on the way.
+    Leaving,
+    /// Connections that are idle are closed.
+    Closing,
+}
+
 /// Serves until `shutdown` ends; returns when every connection has ended or `drain_max` has passed.
 pub async fn run(
     listener: TcpListener,
@@ -137,10 +150,11 @@ pub async fn run(
     let slots = Arc::new(Semaphore::new(
         limits.connections_max.min(Semaphore::MAX_PERMITS),
     ));
-    let (closing, close) = watch::channel(());
+    let (turn, stage) = watch::channel(Stage::Open);
     let mut connections = JoinSet::new();
     let stop = async {
         shutdown.await;
+        turn.send_replace(Stage::Leaving);
         sleep(limits.drain_delay).await;
     };
     tokio::pin!(stop);
@@ -151,7 +165,7 @@ pub async fn run(
             () = &mut stop => break,
             Some(ended) = connections.join_next() => report(ended),
             (stream, slot) = accept(&listener, &slots) => {
-                let connection = serve(stream, app.clone(), limits, close.clone());
+                let connection = serve(stream, app.clone(), limits, stage.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(slot);
@@ -161,7 +175,7 @@ pub async fn run(
     }
 
     drop(listener);
-    closing.send_replace(());
+    turn.send_replace(Stage::Closing);
     let all_ended = async {
         while let Some(ended) = connections.join_next().await {
             report(ended);
@@ -211,21 +225,25 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 }
 
 /// One connection, from its first byte to its last.
-async fn serve(stream: TcpStream, app: Router, limits: Limits, mut close: watch::Receiver<()>) {
+async fn serve(stream: TcpStream, app: Router, limits: Limits, mut stage: watch::Receiver<Stage>) {
     // Answers are written whole; waiting for more to send only delays them. A socket that refuses works all the same.
     let _ = stream.set_nodelay(true);
     let pace = Pace::new(limits);
     let mut io = TokioIo::new(Paced::new(stream, Arc::clone(&pace)));
+    let told = stage.clone();
     let service = service_fn(|request: Request<Incoming>| {
         let busy = pace.busy();
         let mut request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(BodyDeadline(limits.body));
         let answer = app.clone().oneshot(request);
+        let stage = told.clone();
         async move {
-            Ok::<_, Infallible>(hold(
-                answer.await.unwrap_or_else(|never| match never {}),
-                busy,
-            ))
+            let mut answer = answer.await.unwrap_or_else(|never| match never {});
+            if *stage.borrow() != Stage::Open {
+                let close = HeaderValue::from_static("close");
+                answer.headers_mut().insert(CONNECTION, close);
+            }
+            Ok::<_, Infallible>(hold(answer, busy))
         }
     });
 
@@ -243,7 +261,7 @@ async fn serve(stream: TcpStream, app: Router, limits: Limits, mut close: watch:
             tokio::select! {
                 biased;
                 result = connection.as_mut() => break Ended::of(result),
-                _ = close.changed(), if !closing => {
+                _ = stage.wait_for(|stage| *stage == Stage::Closing), if !closing => {
                     closing = true;
                     connection.as_mut().graceful_shutdown();
                 }

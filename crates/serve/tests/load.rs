@@ -242,6 +242,32 @@ async fn connections_are_accepted_during_the_drain_delay() {
 }
 
 #[tokio::test]
+async fn during_the_drain_delay_an_answer_is_the_last_on_its_connection() {
+    let limits = Limits {
+        drain_delay: Duration::from_millis(500),
+        ..patient()
+    };
+    let server = Server::start(Gate::new().app().build(), limits).await;
+    let mut kept = server.client().await;
+    kept.send(HEALTH).await;
+    assert!(!kept.answer().await.head.contains("connection: close"));
+    let mut idle = server.client().await;
+    let stopped = Instant::now();
+    let running = server.stop();
+    kept.send(HEALTH).await;
+    assert!(kept.answer().await.head.contains("connection: close"));
+    assert!(kept.closed().await.unwrap().is_empty());
+    assert!(stopped.elapsed() < limits.drain_delay);
+    // Whoever did not ask meanwhile may still have meant to.
+    assert!(idle.closed().await.unwrap().is_empty());
+    assert!(stopped.elapsed() >= limits.drain_delay);
+    timeout(PATIENCE, running)
+        .await
+        .expect("never returned")
+        .unwrap();
+}
+
+#[tokio::test]
 async fn what_outlasts_the_drain_is_dropped_and_counted() {
     let gate = Gate::new();
     let limits = Limits {
