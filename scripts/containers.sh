@@ -3,6 +3,8 @@
 # this machine, where a name server of their own tells them the names of services.
 
 registry=${REGISTRY:-ghcr.io/user-buy-list}
+# Owners may have capitals in their names, and images may not.
+registry=${registry,,}
 tag=${TAG:-$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml)}
 
 image_of() { echo "$registry/$1:$tag"; }
@@ -30,6 +32,6 @@ serve_names() {
     local as_root=()
     [ "$(id -u)" -eq 0 ] || as_root=(sudo)
     command -v dnsmasq >/dev/null || die "dnsmasq is missing; run \`scripts/images.sh install\`"
-    exec "${as_root[@]}" dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --no-hosts --no-resolv --bind-interfaces \
-        --listen-address="$name_server" --address="/$domain/127.0.0.1" --local=/#/
+    exec "${as_root[@]}" dnsmasq --keep-in-foreground --log-facility=- --conf-file=/dev/null --pid-file= --no-hosts --no-resolv --bind-interfaces \
+        --listen-address="$name_server" --address="/$domain/127.0.0.1" --address=/#/
 }

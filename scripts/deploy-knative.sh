@@ -24,85 +24,29 @@ sink, the ordering or the first offset, and what it leaves out loses purchases. 
 END
 }
 
-overlay=
-with=
-dry_run=
-smoke=yes
-undeploy=
-while [ "$#" -gt 0 ]; do
-    case $1 in
-        --overlay=*) set -- --overlay "${1#*=}" "${@:2}" && continue ;;
-        --with=*) set -- --with "${1#*=}" "${@:2}" && continue ;;
-        --overlay) overlay=${2:-} && shift ;;
-        --with) with=${2:-} && shift ;;
-        --dry-run) dry_run=yes ;;
-        --no-smoke) smoke= ;;
-        --undeploy) undeploy=yes ;;
-        -h | --help) usage && exit 0 ;;
-        *) usage >&2 && exit 64 ;;
-    esac
-    shift
-done
-
-die() {
-    printf 'deploy-knative: %s\n' "$*" >&2
-    exit 1
-}
-
-say() { printf 'deploy-knative: %s\n' "$*" >&2; }
-
+me=deploy-knative
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 export LC_ALL=C
+# shellcheck source=scripts/deploy.sh
+. scripts/deploy.sh
+options "$@"
+
 folder=knative/base
 [ -z "$overlay" ] || folder=knative/overlays/$overlay
 [ -f "$folder/kustomization.yaml" ] || die "there is no overlay $overlay; say keda or secured"
-command -v kubectl >/dev/null || die "kubectl is missing; install it"
 [ -n "$with" ] || { command -v kn >/dev/null && with=kn; } || with=kubectl
 case $with in
     kn) command -v kn >/dev/null || die "kn is missing; install it, or say --with kubectl" ;;
     kubectl) ;;
     *) die "--with takes kn or kubectl" ;;
 esac
-
-scratch=$(mktemp -d)
-[ -n "$dry_run" ] || trap 'rm -rf "$scratch"' EXIT
-
-# do_it COMMAND...: or say it.
-do_it() {
-    if [ -n "$dry_run" ]; then
-        printf '%q ' "$@" | sed 's/ $//'
-        echo
-    else
-        "$@"
-    fi
-}
-
-# --- what there is to apply --------------------------------------------------------------------------------------------
-
-# One file for each object, called KIND-NAME.yaml.
-split() {
-    kubectl kustomize "$folder" |
-        sed -e "s,ghcr.io/user-buy-list/\([a-z]*\):0.1.0,${REGISTRY:-ghcr.io/user-buy-list}/\1:${TAG:-0.1.0}," |
-        awk -v folder="$scratch" '
-            function flush() { if (text != "") printf "%s", text > (folder "/" kind "-" name ".yaml"); text = kind = name = "" }
-            $0 == "---" { flush(); next }
-            /^kind: / { kind = $2 }
-            /^metadata:/ { within = 1; text = text $0 "\n"; next }
-            /^[^ ]/ { within = 0 }
-            within && /^  name: / { name = $2 }
-            { text = text $0 "\n" }
-            END { flush() }'
-}
-
-split
+render "$folder"
 [ -f "$scratch/KafkaSource-kafka-source.yaml" ] || die "$folder has no KafkaSource"
-namespace=$(sed -n 's/^  namespace: //p' "$scratch/KafkaSource-kafka-source.yaml")
 # Who is asked for something comes before who asks.
 services=(query storer buy frontend)
-kubectl=(kubectl --namespace "$namespace")
+secret=customer-management-secret
 
-# --- what must be there ------------------------------------------------------------------------------------------------
-
+# What must be there.
 preflight() {
     local kind
     for kind in services.serving.knative.dev kafkasources.sources.knative.dev kafkasinks.eventing.knative.dev; do
@@ -114,44 +58,23 @@ preflight() {
         say "warning: KEDA will not scale the KafkaSource, because the feature controller-autoscaler-keda is off in" \
             "knative-eventing/config-kafka-features"
     fi
-    local secret
-    for secret in kafka-auth-buy kafka-auth-source kafka-auth-sink; do
-        [ "$overlay" != secured ] || "${kubectl[@]}" get secret "$secret" >/dev/null 2>&1 ||
-            die "there is no Secret $secret in $namespace; knative/overlays/secured/kustomization.yaml says what is in it"
+    for kind in kafka-auth-buy kafka-auth-source kafka-auth-sink; do
+        [ "$overlay" != secured ] || has secret "$kind" ||
+            die "there is no Secret $kind in $namespace; knative/overlays/secured/kustomization.yaml says what is in it"
     done
     # Both read as the same group: each would get a part, and scaling one would stop the other.
     local pods
     pods=$("${kubectl[@]}" get deployment customer-management --output 'jsonpath={.status.replicas}' 2>/dev/null) || true
     [ "${pods:-0}" -eq 0 ] ||
         die "customer-management runs in $namespace and reads as the same group; scale it to 0 or take it away first"
+    [ -n "${MONGODB_URI:-}" ] || has secret "$secret" ||
+        die "there is no Secret $secret in $namespace: set MONGODB_URI, such as mongodb://user:password@host:27017/purchases"
 }
-
-make_namespace() {
-    [ -z "$dry_run" ] || { echo "kubectl create namespace $namespace" && return 0; }
-    kubectl create namespace "$namespace" --dry-run=client --output yaml >"$scratch/namespace.yaml"
-    kubectl apply --filename "$scratch/namespace.yaml"
-}
-
-# By its standard input: what is an argument, everybody on this machine can read.
-make_secret() {
-    local secret=customer-management-secret
-    if [ -n "${MONGODB_URI:-}" ]; then
-        [ -z "$dry_run" ] || { echo "kubectl --namespace $namespace create secret generic $secret --from-file=MONGODB_URI=/dev/stdin" && return 0; }
-        printf %s "$MONGODB_URI" |
-            "${kubectl[@]}" create secret generic "$secret" --from-file=MONGODB_URI=/dev/stdin --dry-run=client --output yaml |
-            kubectl apply --filename -
-    elif [ -z "$dry_run" ]; then
-        "${kubectl[@]}" get secret "$secret" >/dev/null 2>&1 ||
-            die "there is no Secret $secret in $namespace: set MONGODB_URI, such as mongodb://user:password@host:27017/purchases"
-    fi
-}
-
-# --- there and back ----------------------------------------------------------------------------------------------------
 
 deploy() {
     [ -n "$dry_run" ] || preflight
     make_namespace
-    make_secret
+    [ -z "${MONGODB_URI:-}" ] || make_secret "$secret" MONGODB_URI < <(printf %s "$MONGODB_URI")
     local service
     # Before anything that could need it.
     do_it kubectl apply --filename "$scratch/KafkaSink-dead-letters.yaml"

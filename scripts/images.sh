@@ -9,16 +9,24 @@ Usage: scripts/images.sh install
        scripts/images.sh build [NAME]...
        scripts/images.sh check [NAME]...
        scripts/images.sh smoke
+       scripts/images.sh push FOLDER
+       scripts/images.sh join NAME FOLDER
 
 Images of buy, query, storer, consumer, frontend and embedded (the product in one process), or of those that are named.
 
-  install   gets buildah, podman, runc and dnsmasq by apt-get; skips what is there
-  programs  builds the programs for this machine's processor, linked statically, into a folder, with the certificates to trust
+  install   gets buildah, podman, runc and dnsmasq by apt-get, and cargo-auditable into .tools; skips what is there
+  programs  builds the programs for this machine's processor into a folder, with the certificates to trust. They are linked statically,
+            and each carries the list of what it was built from, for scanners
   build     does that, and makes an image of each: REGISTRY/NAME:TAG
   check     starts each image as a pod is started (user 65532, no capabilities, nothing writable), asks it for its health, stops it,
-            and prints sizes
+            and prints sizes in MB
   smoke     runs them together on a real Kafka and a real MongoDB, once with storer and once with consumer, where they find each
             other by the names of services, and buys; port 53 of an address of 127.0.0.0/8 needs root, by sudo
+
+  push      pushes them as REGISTRY/NAME:TAG-ARCHITECTURE, with the credentials of `docker login` or `buildah login`, and leaves their
+            digests in the folder
+  join      makes REGISTRY/NAME:TAG of those in the folder, one for each architecture, pushes that, and prints image=, digest= and
+            digest_ARCHITECTURE= as lines
 
   REGISTRY  [ghcr.io/user-buy-list]
   TAG       [the version in Cargo.toml]
@@ -28,6 +36,7 @@ END
 
 command=${1:-}
 [ $# -eq 0 ] || shift
+cargo_auditable=0.7.7
 all=(buy query storer consumer frontend embedded)
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 export LC_ALL=C
@@ -50,6 +59,7 @@ install() {
     command -v dnsmasq >/dev/null || missing+=(dnsmasq-base)
     [ -f /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
     get_debian "${missing[@]}"
+    get_cargo cargo-auditable "$cargo_auditable"
 }
 
 # The names of packages and of their programs are the same, but for one.
@@ -61,7 +71,7 @@ programs() {
     shift
     host=$(rustc --version --verbose | sed -n 's/^host: //p')
     RUSTFLAGS='-C target-feature=+crt-static' CARGO_PROFILE_RELEASE_STRIP=symbols \
-        cargo build --release --locked --target "$host" "${@/#/--package=}"
+        .tools/bin/cargo-auditable auditable build --release --locked --target "$host" "${@/#/--package=}"
     built=$(cargo metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/$host/release
     mkdir -p "$folder/data"
     for name; do
@@ -101,8 +111,9 @@ check() {
     printf '%12s %12s  %s\n' 'program' 'image' '(MB)'
     for name; do
         port=$(free_port)
-        # Its data is a volume that goes with it.
-        in_container "$name" --env HOST=127.0.0.1 --env PORT="$port" --name "check-$name-$port" >"$scratch/$name" 2>&1 &
+        # As for a broker that asks for TLS and a password: where one of them was not linked, the program ends at once.
+        in_container "$name" --env HOST=127.0.0.1 --env PORT="$port" --env KAFKA_SECURITY_PROTOCOL=sasl_ssl \
+            --env KAFKA_SASL_MECHANISM=SCRAM-SHA-512 --env KAFKA_USER=nobody --env KAFKA_PASSWORD=none >"$scratch/$name" 2>&1 &
         running=$!
         healthy "$name" "$port" "$running"
         kill -TERM "$running"
@@ -142,6 +153,35 @@ smoke() {
     done
 }
 
+# Registries on this machine have no certificate.
+pushing=()
+[[ $registry != 127.* ]] || pushing=(--tls-verify=false)
+
+push() {
+    local name architecture
+    mkdir -p "$1"
+    for name in "${all[@]}"; do
+        architecture=$(podman image inspect --format '{{.Architecture}}' "$(image_of "$name")")
+        buildah push "${pushing[@]}" --digestfile "$1/$name-$architecture" "$(image_of "$name")" \
+            "docker://$(image_of "$name")-$architecture" >&2
+    done
+}
+
+join() {
+    local name=$1 list file digest
+    list=$(image_of "$name")
+    buildah manifest create "join-$name" >&2
+    trap 'buildah manifest rm "join-$name" >&2' EXIT
+    for file in "$2/$name"-*; do
+        digest=$(<"$file")
+        buildah manifest add "${pushing[@]}" "join-$name" "docker://$registry/$name@$digest" >&2
+        echo "digest_${file##*-}=$digest"
+    done
+    buildah manifest push "${pushing[@]}" --all --digestfile "$2/$name" "join-$name" "docker://$list" >&2
+    echo "image=$registry/$name"
+    echo "digest=$(<"$2/$name")"
+}
+
 names() {
     local name
     for name; do
@@ -152,6 +192,8 @@ names() {
 case "$command:$#" in
     install:0 | smoke:0) "$command" ;;
     programs:1) programs "$1" "${all[@]}" ;;
+    push:1) push "$1" ;;
+    join:2) names "$1" && join "$1" "$2" ;;
     build:* | check:*)
         names "$@"
         [ "$#" -gt 0 ] || set -- "${all[@]}"

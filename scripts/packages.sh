@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154 # whoever reads this file has `root`, the folder of the project, and `die`
-# Packages: Debian's, by apt-get; of Python and of Go, pinned.
+# Packages: Debian's, by apt-get; of Rust, Python and Go, pinned.
 
 # get_debian PACKAGE...: by apt-get, those that whoever calls found missing.
 get_debian() {
@@ -13,6 +13,16 @@ get_debian() {
     echo "installing $*" >&2
     "${as_root[@]}" apt-get update -qq >&2
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+# get_cargo PROGRAM VERSION: a program of cargo, into .tools/bin. Without optimisation it is built in half a minute.
+get_cargo() {
+    local program=.tools/bin/$1 build
+    [ "$("$program" --version 2>/dev/null)" = "$1 $2" ] && return 0
+    echo "building $1 $2" >&2
+    build=$(mktemp -d)
+    CARGO_PROFILE_DEV_DEBUG=false cargo install --quiet --locked --debug --force --root .tools --target-dir "$build" "$1" --version "=$2"
+    rm -rf "$build"
 }
 
 # python_folder NAME LIST: where the packages of a list are. What is compiled in them fits one version of Python.

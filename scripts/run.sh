@@ -116,7 +116,7 @@ run() {
     done
 }
 
-# host NAME: of whoever has a Service of that name on a cluster.
+# host NAME: where that Service of a cluster is.
 host() { echo 127.0.0.1; }
 if [ -n "$images" ]; then
     case $road in
@@ -133,18 +133,20 @@ lists=http://$(host query):${ports[2]}
 start query "${ports[2]}" "$mongodb"
 case $road in
     source)
+        buyer=buy
         start storer "${ports[1]}" "$mongodb"
         # As a KafkaSource should be set: tried again for a day.
         start kafka-source "${ports[4]}" KAFKA_BROKER="$KAFKA_BROKER" SINK="http://127.0.0.1:${ports[1]}" ORDERING=unordered BACKOFF_POLICY=linear \
             BACKOFF_DELAY=PT0.1S RETRY=1320
         ;;
     consumer)
+        buyer=customer-facing
         start consumer "${ports[1]}" "$kafka" "$mongodb"
         lists=http://$(host customer-management):${ports[1]}
         ;;
 esac
 start buy "${ports[0]}" "$kafka" CUSTOMER_MANAGEMENT_URL="$lists"
-start frontend "${ports[3]}" BUY_URL="http://$(host customer-facing):${ports[0]}" QUERY_URL="http://$(host query):${ports[2]}"
+start frontend "${ports[3]}" BUY_URL="http://$(host "$buyer"):${ports[0]}" QUERY_URL="http://$(host query):${ports[2]}"
 
 if [ -n "$smoke" ]; then
     API_BASE=$page bash scripts/smoke.sh

@@ -132,16 +132,6 @@ system_packages() {
     get_debian "${missing[@]}"
 }
 
-# Without optimisation it is built in half a minute and still answers in two seconds.
-cargo_deny() {
-    local program=.tools/bin/cargo-deny
-    [ "$("$program" --version 2>/dev/null)" = "cargo-deny $cargo_deny" ] && return 0
-    echo "building cargo-deny $cargo_deny"
-    CARGO_PROFILE_DEV_DEBUG=false cargo install --quiet --locked --debug --force --root .tools --target-dir "$scratch/cargo-deny" \
-        cargo-deny --version "=$cargo_deny"
-    rm -rf "$scratch/cargo-deny"
-}
-
 has_axe() { [[ $(head -n 1 .tools/axe.min.js 2>/dev/null) = "/*! axe v$axe"* ]]; }
 
 # What looks for barriers in the page: one file for any browser.
@@ -160,7 +150,7 @@ axe() {
 prerequisites() {
     rust
     system_packages
-    cargo_deny
+    get_cargo cargo-deny "$cargo_deny"
     axe
     bash scripts/services.sh install
     bash scripts/schemathesis.sh install

@@ -1,96 +1,13 @@
-//! `scripts/deploy-knative.sh` with a recorder in place of kn and kubectl: what it calls, in which order, and what it refuses.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at the first surprise"
-)]
+//! `scripts/deploy-knative.sh`.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Command;
 
 use e2e::{path_of, scratch};
-use tempfile::TempDir;
 use testkit::product::{Folder, Product};
 
-const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+use crate::deploy;
 
-/// Stands for both tools: writes down how it was called and what it was given, and answers what the test says.
-const RECORDER: &str = r#"#!/usr/bin/env bash
-tool=$(basename "$0")
-if [ "$1" = kustomize ]; then exec bash scripts/manifests.sh build "$2"; fi
-call="$tool $*"
-echo "${call//"$TMPDIR"\/tmp.??????????\//}" >>"$RECORD/calls"
-case "$call" in
-    *'get crd'*) exit "${NO_CRD:-0}" ;;
-    *'get configmap config-kafka-features'*) printf %s "${KEDA_FLAG:-}" ;;
-    *'get deployment customer-management'*) printf %s "${PODS:-}" ;;
-    *'get secret'*) exit "${NO_SECRET:-0}" ;;
-    *'get ksvc frontend'*) printf %s "$PAGE" ;;
-    *'create '*'/dev/stdin'*) cat >>"$RECORD/given" ;;
-    *'--filename -') cat >>"$RECORD/given" ;;
-    *'--filename '*) cat "${@: -1}" >>"$RECORD/given" ;;
-esac
-"#;
-
-struct Recorded {
-    succeeded: bool,
-    calls: Vec<String>,
-    given: String,
-    said: String,
-}
-
-fn deploy(options: &[&str], env: &[(&str, &str)]) -> Recorded {
-    let folder = TempDir::new_in(scratch()).unwrap();
-    let bin = folder.path().join("bin");
-    fs::create_dir(&bin).unwrap();
-    for tool in ["kn", "kubectl"] {
-        fs::write(bin.join(tool), RECORDER).unwrap();
-        fs::set_permissions(bin.join(tool), fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    let output = Command::new("bash")
-        .args([
-            "-c",
-            r#"PATH=$BIN:$PATH exec bash scripts/deploy-knative.sh "$@""#,
-            "deploy",
-        ])
-        .args(options)
-        .current_dir(REPOSITORY)
-        .env("BIN", &bin)
-        .env("RECORD", folder.path())
-        .env("TMPDIR", folder.path())
-        .env_remove("MONGODB_URI")
-        .envs(env.iter().copied())
-        .output()
-        .unwrap();
-    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap_or_default();
-    let said = [output.stdout, output.stderr].concat();
-    Recorded {
-        succeeded: output.status.success(),
-        calls: read("calls").lines().map(str::to_owned).collect(),
-        given: read("given"),
-        said: String::from_utf8(said).unwrap(),
-    }
-}
-
-impl Recorded {
-    /// Those that change something.
-    fn changes(&self) -> Vec<&str> {
-        let calls = self.calls.iter().map(String::as_str);
-        calls.filter(|call| !call.contains(" get ")).collect()
-    }
-
-    fn refused(&self, why: &str) {
-        assert!(!self.succeeded && self.said.contains(why), "{}", self.said);
-        assert!(
-            self.changes().iter().all(|call| call.contains("namespace")),
-            "{:?}",
-            self.calls
-        );
-    }
-}
-
+const ME: &str = "deploy-knative";
 const NAMESPACE: [&str; 2] = [
     "kubectl create namespace user-buy-list --dry-run=client --output yaml",
     "kubectl apply --filename namespace.yaml",
@@ -99,7 +16,7 @@ const READY: &str = "kubectl --namespace user-buy-list wait --for=condition=Read
 
 #[test]
 fn services_go_by_kn_and_the_source_comes_last_by_kubectl() {
-    let recorded = deploy(&["--no-smoke"], &[("PAGE", "http://page.example")]);
+    let recorded = deploy(ME, &["--no-smoke"], &[("PAGE", "http://page.example")]);
     assert!(recorded.succeeded, "{}", recorded.said);
     let service = |name: &str| {
         format!("kn service apply {name} --namespace user-buy-list --filename Service-{name}.yaml")
@@ -119,14 +36,14 @@ fn services_go_by_kn_and_the_source_comes_last_by_kubectl() {
         recorded.said
     );
     // Once more does the same.
-    let again = deploy(&["--no-smoke"], &[("PAGE", "http://page.example")]);
+    let again = deploy(ME, &["--no-smoke"], &[("PAGE", "http://page.example")]);
     assert_eq!(again.calls, recorded.calls);
 }
 
 #[test]
 fn without_kn_everything_goes_by_kubectl_from_the_registry_that_is_named() {
     let env = [("REGISTRY", "ghcr.io/me/shop"), ("TAG", "v9")];
-    let recorded = deploy(&["--no-smoke", "--with", "kubectl"], &env);
+    let recorded = deploy(ME, &["--no-smoke", "--with", "kubectl"], &env);
     assert!(recorded.succeeded, "{}", recorded.said);
     assert!(
         recorded
@@ -149,7 +66,7 @@ fn without_kn_everything_goes_by_kubectl_from_the_registry_that_is_named() {
 #[test]
 fn a_password_is_given_and_never_an_argument() {
     let uri = "mongodb://ada:s3cret@mongodb:27017/purchases";
-    let recorded = deploy(&["--no-smoke"], &[("MONGODB_URI", uri)]);
+    let recorded = deploy(ME, &["--no-smoke"], &[("MONGODB_URI", uri)]);
     assert!(
         recorded.succeeded && recorded.given.contains(uri),
         "{}",
@@ -161,19 +78,20 @@ fn a_password_is_given_and_never_an_argument() {
 
 #[test]
 fn what_is_missing_is_said_before_anything_is_changed() {
-    deploy(&[], &[("NO_CRD", "1")]).refused("the cluster has no services.serving.knative.dev");
-    deploy(&[], &[("PODS", "2")]).refused("customer-management runs in user-buy-list");
-    deploy(&[], &[("NO_SECRET", "1")]).refused("set MONGODB_URI");
-    deploy(&["--overlay", "secured"], &[("NO_SECRET", "1")])
+    deploy(ME, &[], &[("NO_CRD", "1")]).refused("the cluster has no services.serving.knative.dev");
+    deploy(ME, &[], &[("PODS", "2")]).refused("customer-management runs in user-buy-list");
+    deploy(ME, &[], &[("NO_SECRET", "1")]).refused("set MONGODB_URI");
+    deploy(ME, &["--overlay", "secured"], &[("NO_SECRET", "1")])
         .refused("there is no Secret kafka-auth-buy");
-    deploy(&["--overlay", "nonsense"], &[]).refused("there is no overlay nonsense");
-    let warned = deploy(&["--no-smoke", "--overlay", "keda"], &[]);
+    deploy(ME, &["--overlay", "nonsense"], &[]).refused("there is no overlay nonsense");
+    let warned = deploy(ME, &["--no-smoke", "--overlay", "keda"], &[]);
     assert!(
         warned.succeeded && warned.said.contains("warning: KEDA"),
         "{}",
         warned.said
     );
     let on = deploy(
+        ME,
         &["--no-smoke", "--overlay", "keda"],
         &[("KEDA_FLAG", "enabled")],
     );
@@ -183,6 +101,7 @@ fn what_is_missing_is_said_before_anything_is_changed() {
 #[test]
 fn a_dry_run_says_what_it_would_do_and_does_nothing() {
     let dry = deploy(
+        ME,
         &["--dry-run"],
         &[(
             "MONGODB_URI",
@@ -208,7 +127,7 @@ fn a_dry_run_says_what_it_would_do_and_does_nothing() {
 
 #[test]
 fn what_is_taken_away_is_asked_for_nothing_more() {
-    let recorded = deploy(&["--undeploy"], &[]);
+    let recorded = deploy(ME, &["--undeploy"], &[]);
     let delete = "kubectl --namespace user-buy-list delete --ignore-not-found --wait";
     let expected = [
         format!("{delete} kafkasource/kafka-source"),
@@ -222,7 +141,7 @@ async fn in_the_end_it_buys_something() {
     let folder = Folder::new(path_of("user-buy-list"), scratch());
     let product = Product::start(&folder).await;
     let page = product.page.clone();
-    let deployed = tokio::task::spawn_blocking(move || deploy(&[], &[("PAGE", page.as_str())]));
+    let deployed = tokio::task::spawn_blocking(move || deploy(ME, &[], &[("PAGE", page.as_str())]));
     let deployed = deployed.await.unwrap();
     assert!(
         deployed.succeeded && deployed.said.contains("smoke: "),
@@ -230,7 +149,7 @@ async fn in_the_end_it_buys_something() {
         deployed.said
     );
     assert_eq!(folder.count("purchases"), 2);
-    let nobody = deploy(&[], &[("PAGE", "http://127.0.0.1:1")]);
+    let nobody = deploy(ME, &[], &[("PAGE", "http://127.0.0.1:1")]);
     assert!(!nobody.succeeded);
     product.stop().await;
 }
