@@ -56,20 +56,6 @@ crds=$tools/crds-$(sha256sum <<<"$definitions" | cut -c1-12)
 # shellcheck source=scripts/packages.sh
 . "$root/scripts/packages.sh"
 
-# get_program MODULE VERSION SUM PACKAGE PROGRAM
-get_program() (
-    [ ! -x "$5" ] || exit 0
-    echo "building $1 $2" >&2
-    build=$(mktemp -d "$tools/manifests.XXXXXX")
-    trap 'rm -rf "$build"' EXIT
-    cd "$build"
-    go_here
-    source=$(go_module "$1" "$2" "$3") || exit 1
-    cd "$source"
-    go build -trimpath -ldflags '-s -w' -o "$5.partial" "$4" 2>"$build/said" || die "$(<"$build/said")"
-    mv "$5.partial" "$5"
-)
-
 get_definitions() (
     [ ! -d "$crds" ] || exit 0
     echo "getting CustomResourceDefinitions" >&2
@@ -90,8 +76,8 @@ install() (
     mkdir -p "$tools"
     exec 9>"$tools/install.lock"
     flock 9
-    get_program "$kustomize_module" "$kustomize_version" "$kustomize_sum" . "$kustomize"
-    get_program "$kube_score_module" "$kube_score_version" "$kube_score_sum" ./cmd/kube-score "$kube_score"
+    get_go_program "$kustomize_module" "$kustomize_version" "$kustomize_sum" . "$kustomize"
+    get_go_program "$kube_score_module" "$kube_score_version" "$kube_score_sum" ./cmd/kube-score "$kube_score"
     get_definitions
     get_python kubernetes-validate "$list"
 )

@@ -64,3 +64,17 @@ go_module() {
     [[ $got = *"\"$3\""* ]] || die "this is another $1 than the one expected: $got"
     sed -n 's/^.*"Dir": "\(.*\)".*$/\1/p' <<<"$got"
 }
+
+# get_go_program MODULE VERSION SUM PACKAGE PROGRAM: builds a module's program; skips what is there.
+get_go_program() (
+    [ ! -x "$5" ] || exit 0
+    echo "building $1 $2" >&2
+    build=$(mktemp -d "${5%/*}/go.XXXXXX")
+    trap 'rm -rf "$build"' EXIT
+    cd "$build" || exit
+    go_here
+    source=$(go_module "$1" "$2" "$3") || exit 1
+    cd "$source" || exit
+    go build -trimpath -ldflags '-s -w' -o "$5.partial" "$4" 2>"$build/said" || die "$(<"$build/said")"
+    mv "$5.partial" "$5"
+)

@@ -11,8 +11,8 @@ Usage: scripts/test.sh [--nightly]
 
 Runs all checks and tests, and prints the seconds of each phase. Ends at the first phase that fails, with its name.
 Needs Rust and a C compiler. Installs what else it needs: by apt-get what is missing of the packages that it names (with
-sudo unless root); cargo-deny, axe-core, Kafka, MongoDB, Toxiproxy, Schemathesis, kustomize, kube-score and the schemas of
-Kubernetes into .tools. Kafka and MongoDB run on free ports of 127.0.0.1 and end with the run.
+sudo unless root); cargo-deny, cargo-auditable, axe-core, Kafka, MongoDB, Toxiproxy, Schemathesis, kustomize, kube-score, actionlint
+and the schemas of Kubernetes into .tools. Kafka and MongoDB run on free ports of 127.0.0.1 and end with the run.
 
   --nightly    also what takes too long for every change: the fault suite's longer rows, with a soak of an hour, and the
                proof that the suite notices when the promise is broken
@@ -20,6 +20,8 @@ END
 }
 
 cargo_deny=0.20.2
+actionlint=v1.7.12
+actionlint_sum=h1:vQ4GeJN86C0QH+gTUQcs8McmK62OLT3kmakPMtEWYnY=
 axe=4.14.0
 # It ships that one, as it is on npm.
 axe_wheel='pytest-playwright-axe==4.14.0 --hash=sha256:b8eed34ac17e1c1094983eaef97687e65b3e0c5a0de0257b8b34cc05430a07ca'
@@ -121,7 +123,7 @@ rust() {
 system_packages() {
     local missing=() tool
     # librdkafka is built by cmake, and the OpenSSL in it by make and perl.
-    for tool in git curl strace kcat cmake make perl g++; do
+    for tool in git curl strace kcat cmake make perl g++ shellcheck; do
         command -v "$tool" >/dev/null || missing+=("$tool")
     done
     # For the row of the wrong clock.
@@ -155,6 +157,9 @@ prerequisites() {
     bash scripts/services.sh install
     bash scripts/schemathesis.sh install
     bash scripts/manifests.sh install
+    # Go is there now.
+    get_go_program github.com/rhysd/actionlint "$actionlint" "$actionlint_sum" ./cmd/actionlint "$PWD/.tools/actionlint-$actionlint"
+    bash scripts/images.sh install
 }
 
 services() {
@@ -172,6 +177,11 @@ architecture() {
     # Wrappers that name an adapter which is not there yet, and a license that is only in a file, are no news.
     .tools/bin/cargo-deny --locked check --hide-inclusion-graph --allow unused-wrapper --allow no-license-field \
         bans licenses sources
+}
+
+scripts() {
+    shellcheck .ci/run scripts/*.sh scripts/services/*.sh
+    ".tools/actionlint-$actionlint"
 }
 
 # The runner's own output, and one line that adds it up.
@@ -246,6 +256,13 @@ roads() {
     done
 }
 
+# What is shipped: each alone, and together by both roads.
+images() {
+    bash scripts/images.sh build
+    bash scripts/images.sh check
+    bash scripts/images.sh smoke
+}
+
 # buy with what AWS Lambda needs, which no other build has: its tests, and the build that the README names.
 lambda() {
     cargo test --release --locked -p buy --features lambda
@@ -271,6 +288,7 @@ work_tree >"$scratch/before"
 phase fmt cargo fmt --all --check
 phase clippy cargo clippy --workspace --all-targets --all-features --release --locked -- -D warnings
 phase architecture architecture
+phase scripts scripts
 phase manifests bash scripts/manifests.sh check
 phase build cargo test --workspace --release --locked --no-run
 phase services services
@@ -281,5 +299,6 @@ phase faults faults
 phase product cargo build --release --locked
 phase smoke smoke
 phase roads roads
+phase images images
 phase lambda lambda
 phase "clean work tree" clean

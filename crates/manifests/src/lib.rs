@@ -8,4 +8,4 @@ mod object;
 mod rules;
 
 pub use object::{Object, ReadError, read};
-pub use rules::{Finding, check};
+pub use rules::{Finding, check, defaults};

@@ -49,7 +49,7 @@ fn each_mistake_is_found() {
     const SOURCE: &str = "KafkaSource/kafka-source";
     const CONTAINER: &str = "/spec/template/spec/containers/0";
     let at = |rest: &str| -> &'static str { format!("{CONTAINER}/{rest}").leak() };
-    let mistakes: [Mistake; 25] = [
+    let mistakes: [Mistake; 27] = [
         (
             "k8s",
             "Deployment/customer-facing",
@@ -155,6 +155,20 @@ fn each_mistake_is_found() {
             "/spec/ports/0/targetPort",
             Some(json!(3000)),
             "leads to port",
+        ),
+        (
+            "k8s",
+            "Deployment/user-buy-frontend",
+            "/spec/template/metadata/labels/app",
+            Some(json!("page")),
+            "no NetworkPolicy lets",
+        ),
+        (
+            "k8s",
+            "Deployment/query",
+            "/spec/template/metadata/labels/app",
+            Some(json!("lists")),
+            "no NetworkPolicy lets",
         ),
         (
             "knative/base",
@@ -276,6 +290,39 @@ fn two_scalers_on_one_target_are_found() {
         "{}",
         shown(&findings)
     );
+}
+
+/// More readers than partitions have nothing to do, and fewer would leave work undone that others could do.
+#[test]
+fn as_many_pods_read_as_there_are_partitions() {
+    let texts = |folder: &str, pointer: &str| -> Vec<String> {
+        let objects = build(folder).into_iter();
+        let found = objects.filter_map(|object| {
+            let value = object.0.pointer(pointer)?;
+            Some(
+                value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned),
+            )
+        });
+        found.collect()
+    };
+    let partitions = build("kafka")
+        .into_iter()
+        .find(|object| object.to_string() == "KafkaTopic/purchases");
+    assert_eq!(partitions.unwrap().at("/spec/partitions"), 12);
+    assert_eq!(texts("k8s/overlays/keda", "/spec/maxReplicaCount"), ["12"]);
+    let source = "/metadata/annotations/autoscaling.eventing.knative.dev~1max-scale";
+    assert_eq!(texts("knative/overlays/keda", source), ["12"]);
+    let scalers = build("k8s/overlays/hpa").into_iter();
+    let mut scalers = scalers.filter(|object| object.kind() == "HorizontalPodAutoscaler");
+    let of_consumer = scalers
+        .find(|object| object.name() == "customer-management")
+        .unwrap();
+    assert_eq!(of_consumer.at("/spec/maxReplicas"), 12);
+    let script = include_str!("../../../k8s/base/kafka.yaml");
+    assert!(script.contains("topic \"$PURCHASE_TOPIC\" 12 "));
+    assert!(include_str!("../../../kafka/asyncapi.yaml").contains("partitions: 12\n"));
 }
 
 #[test]

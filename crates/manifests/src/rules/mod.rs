@@ -1,6 +1,7 @@
 //! The rules, and what they find.
 
 mod delivery;
+mod edges;
 mod environment;
 mod log;
 mod pods;
@@ -9,6 +10,8 @@ mod scalers;
 mod services;
 
 use std::fmt;
+
+pub use programs::defaults;
 
 use crate::Object;
 
@@ -49,11 +52,12 @@ impl Findings {
 
 type Rule = fn(&[Object], &mut Findings);
 
-const RULES: [Rule; 6] = [
+const RULES: [Rule; 7] = [
     delivery::loses_nothing,
     pods::are_restricted_and_ask_nobody,
     programs::read_what_is_set,
     services::lead_to_ports,
+    edges::are_let_through,
     scalers::are_alone,
     log::has_one_name_for_everyone,
 ];

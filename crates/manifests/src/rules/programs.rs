@@ -11,6 +11,8 @@ use super::environment::Environment;
 use crate::Object;
 use crate::object::elements;
 
+/// Those that have an image and a pod.
+const PROGRAMS: [&str; 5] = ["buy", "consumer", "frontend", "query", "storer"];
 /// What is read before the configuration.
 const READ_BY_ALL: &str = "RUST_LOG";
 /// Knative refuses them: it sets them itself.
@@ -96,7 +98,7 @@ pub(super) fn read_what_is_set(objects: &[Object], findings: &mut Findings) {
 }
 
 /// Where it finds others, which by default are on the same machine.
-fn connections(program: &str) -> &'static [&'static str] {
+pub(super) fn connections(program: &str) -> &'static [&'static str] {
     match program {
         "buy" => &["KAFKA_BROKER", "CUSTOMER_MANAGEMENT_URL"],
         "consumer" => &["KAFKA_BROKER", "MONGODB_URI"],
@@ -109,14 +111,24 @@ fn connections(program: &str) -> &'static [&'static str] {
 pub(super) fn program_of(container: &Value) -> Option<&'static str> {
     let image = container["image"].as_str()?;
     let name = image.rsplit('/').next()?.split([':', '@']).next()?;
-    let programs = ["buy", "consumer", "frontend", "query", "storer"];
-    programs.into_iter().find(|program| *program == name)
+    PROGRAMS.into_iter().find(|program| *program == name)
 }
 
 /// What a container of ours is told; nothing if it would not start.
 pub(super) fn told(objects: &[Object], object: &Object, container: &Value) -> Option<Told> {
     let env = Environment::of(objects, object, container, &mut Findings::default());
     tell(program_of(container)?, &env.all, &RefCell::default()).ok()
+}
+
+/// The port of a program that is told nothing, and the variables that it asks for; nothing if it is none of ours.
+#[must_use]
+pub fn defaults(program: &str) -> Option<(u16, BTreeSet<String>)> {
+    let asked = RefCell::default();
+    let program = PROGRAMS.into_iter().find(|one| *one == program)?;
+    let told = tell(program, &BTreeMap::new(), &asked).ok()?;
+    let mut asked = asked.into_inner();
+    asked.insert(READ_BY_ALL.to_owned());
+    Some((told.http.port, asked))
 }
 
 /// What a program does without any variable.
