@@ -19,6 +19,8 @@ Usage: scripts/cluster.sh up k8s|knative
   state    prints how it is, and the end of every log
   crds     gets the CustomResourceDefinitions that scripts/manifests.sh holds our manifests to: CRDS_DIR=FOLDER
 
+  PAUSE_S  between two kinds of pods [5]
+
 GitHub Actions runs it. Needs kind, kubectl, podman, and the internet.
 END
 }
@@ -145,7 +147,7 @@ disturb() {
     for label in app=customer-facing app=customer-management app=query app=kafka app=mongodb \
         serving.knative.dev/service=buy serving.knative.dev/service=storer serving.knative.dev/service=query; do
         kubectl --namespace "$namespace" delete pod --selector "$label" --grace-period=1
-        sleep 5
+        sleep "${PAUSE_S:-5}"
     done
     # Whoever delivers is not of this namespace.
     kubectl --namespace knative-eventing delete pod --selector app=kafka-source-dispatcher --grace-period=1

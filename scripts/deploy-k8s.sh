@@ -15,7 +15,7 @@ repeated: what is there already is brought to what the manifests say. k8s/README
   --undeploy       takes everything away but the claims with the purchases, the Secrets and the namespace
 
   REGISTRY         where the images are [ghcr.io/user-buy-list]
-  TAG              of the images [0.1.0]
+  TAG              of the images [that of the manifests]
   MONGODB_URI      goes into the Secret customer-management-secret [the one that is there, or a new password for our own MongoDB]
 
 The key file of MongoDB is made once, and never again. Needs kubectl, and a cluster that it reaches.

@@ -16,7 +16,7 @@ It can be repeated: what is there already is brought to what the manifests say.
   --undeploy       takes the functions away; purchases, topics and Secrets stay
 
   REGISTRY         where the images are [ghcr.io/user-buy-list]
-  TAG              of the images [0.1.0]
+  TAG              of the images [that of the manifests]
   MONGODB_URI      goes into the Secret customer-management-secret; without it, the Secret must be there
 
 The Services go by `kn service apply`, the KafkaSource and the KafkaSink by kubectl: kn's Kafka plugin cannot set retries, a dead letter

@@ -47,7 +47,7 @@ render() {
     scratch=$(mktemp -d)
     [ -n "$dry_run" ] || trap 'rm -rf "$scratch"' EXIT
     kubectl kustomize "$1" |
-        sed -e "s,ghcr.io/user-buy-list/\([a-z]*\):0.1.0,${REGISTRY:-ghcr.io/user-buy-list}/\1:${TAG:-0.1.0}," |
+        sed -e "s,ghcr.io/user-buy-list/\([a-z]*\):\([0-9.]*\),${REGISTRY:-ghcr.io/user-buy-list}/\1:${TAG:-\2}," |
         awk -v folder="$scratch" '
             function flush() { if (text != "") printf "%s", text > (folder "/" kind "-" name ".yaml"); text = kind = name = "" }
             $0 == "---" { flush(); next }

@@ -59,16 +59,19 @@ install() {
     command -v dnsmasq >/dev/null || missing+=(dnsmasq-base)
     [ -f /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
     get_debian "${missing[@]}"
-    get_cargo cargo-auditable "$cargo_auditable"
+    auditable
 }
 
 # The names of packages and of their programs are the same, but for one.
 program_of() { echo "${1/#embedded/user-buy-list}"; }
 
+auditable() { get_cargo cargo-auditable "$cargo_auditable"; }
+
 # programs FOLDER NAME...: with a target that is named, the flags are for it alone; what runs during the build cannot be static.
 programs() {
     local folder=$1 host built name program
     shift
+    auditable
     host=$(rustc --version --verbose | sed -n 's/^host: //p')
     RUSTFLAGS='-C target-feature=+crt-static' CARGO_PROFILE_RELEASE_STRIP=symbols \
         .tools/bin/cargo-auditable auditable build --release --locked --target "$host" "${@/#/--package=}"

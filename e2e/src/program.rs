@@ -123,6 +123,10 @@ impl Program {
         self.process.said()
     }
 
+    pub fn pid(&self) -> i32 {
+        self.process.pid().as_raw_nonzero().get()
+    }
+
     pub fn signal(&self, signal: Signal) {
         self.process.signal(signal);
     }
@@ -171,7 +175,7 @@ impl Program {
 
     /// Files and sockets that it has open.
     pub fn open_files(&self) -> usize {
-        let pid = self.process.pid().as_raw_nonzero();
+        let pid = self.pid();
         std::fs::read_dir(format!("/proc/{pid}/fd"))
             .unwrap()
             .count()
@@ -194,7 +198,7 @@ impl Program {
     }
 
     fn proc(&self, file: &str) -> String {
-        let pid = self.process.pid().as_raw_nonzero();
+        let pid = self.pid();
         std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap()
     }
 }

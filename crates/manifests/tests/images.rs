@@ -5,10 +5,13 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod build;
+
 use std::fs;
 use std::path::Path;
 
-const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+use build::{REPOSITORY, build};
+
 /// The functions with the ports that they have when nobody says another.
 const IMAGES: [(&str, &str, &str); 6] = [
     ("buy", "functions/buy", "3000"),
@@ -61,4 +64,20 @@ fn docker_makes_the_same_images() {
         );
     }
     assert_eq!(root.matches("\nFROM ").count(), IMAGES.len() + 1);
+}
+
+#[test]
+fn manifests_name_the_images_of_this_version() {
+    let mut named = 0;
+    for folder in ["knative/base", "k8s"] {
+        let objects =
+            serde_json::to_string(&build(folder).into_iter().map(|it| it.0).collect::<Vec<_>>());
+        for image in objects.unwrap().split("ghcr.io/user-buy-list/").skip(1) {
+            let (name, tag) = image.split('"').next().unwrap().split_once(':').unwrap();
+            assert!(IMAGES.iter().any(|(image, ..)| *image == name), "{name}");
+            assert_eq!(tag, env!("CARGO_PKG_VERSION"), "{name}");
+            named += 1;
+        }
+    }
+    assert_eq!(named, 8);
 }

@@ -1,4 +1,5 @@
-//! The commands of k8s/README.md name what is there: recorded in place of a cluster, each is looked up in the objects that it is about.
+//! What is written for people is true. The commands of k8s/README.md name what is there: recorded in place of a cluster, each is
+//! looked up in the objects that it is about. And the README lists every variable.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,6 +8,7 @@
 
 mod build;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -131,4 +133,47 @@ fn every_command_is_about_something_that_is_there() {
         seen += 1;
     }
     assert_eq!(seen, 18);
+}
+
+/// Of the platforms, which set them; nobody else does.
+const OF_HOSTS: [&str; 2] = ["K_SERVICE", "AWS_LAMBDA_RUNTIME_API"];
+
+#[test]
+fn every_variable_that_a_program_reads_is_in_the_readme_and_no_other() {
+    let readme = std::fs::read_to_string(Path::new(REPOSITORY).join("README.md")).unwrap();
+    let (_, section) = readme.split_once("\n## Environment\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+    let first_cells = rows.map(|row| row.split(" | ").next().unwrap());
+    let listed: BTreeSet<String> = first_cells
+        .flat_map(|cell| cell.split('`'))
+        .filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_') && !name.is_empty())
+        .map(str::to_owned)
+        .collect();
+    let programs = ["buy", "consumer", "frontend", "query", "storer"];
+    let read: BTreeSet<String> = programs
+        .iter()
+        .flat_map(|program| manifests::defaults(program).unwrap().1)
+        .filter(|name| !OF_HOSTS.contains(&name.as_str()))
+        .collect();
+    assert_eq!(listed, read);
+}
+
+#[test]
+fn whoever_looks_for_what_is_wrong_asks_for_something_that_is_there() {
+    let readme = std::fs::read_to_string(Path::new(REPOSITORY).join("README.md")).unwrap();
+    let everything: Vec<_> = ["knative/base", "k8s/overlays/keda"]
+        .iter()
+        .flat_map(|folder| build(folder))
+        .collect();
+    let mut asked = 0;
+    for words in readme.split("`kubectl describe ").skip(1) {
+        let (kind, name) = words.split('`').next().unwrap().split_once(' ').unwrap();
+        let is_it = |object: &manifests::Object| {
+            object.kind().eq_ignore_ascii_case(kind) && object.name() == name
+        };
+        assert!(everything.iter().any(is_it), "no {kind} {name}");
+        asked += 1;
+    }
+    assert_eq!(asked, 2);
 }
