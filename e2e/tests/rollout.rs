@@ -12,6 +12,7 @@ use std::time::Duration;
 use e2e::{Balancer, Event, Program, Scene, Servers, topics};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use testkit::PATIENCE;
+use testkit::app::client;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -197,7 +198,7 @@ async fn an_update_of_query_fails_no_request() {
     let scene = scene().await;
     let storer = scene.storer().await;
     let event = Event::of_buy("ada");
-    assert_eq!(event.post(&Client::new(), &storer.url()).await, 204);
+    assert_eq!(event.post(&client(), &storer.url()).await, 204);
     let mut query = Pods::start(async || scene.query().await).await;
     let url = query.service.url();
     let list = move |client: &Client, _| client.get(format!("{url}/getAllUserBuys/ada"));
