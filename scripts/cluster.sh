@@ -7,7 +7,7 @@ usage() {
 Usage: scripts/cluster.sh up k8s|knative
        scripts/cluster.sh load
        scripts/cluster.sh prove k8s|knative
-       scripts/cluster.sh disturb
+       scripts/cluster.sh disturb k8s|knative
        scripts/cluster.sh state
        scripts/cluster.sh crds FOLDER
 
@@ -27,7 +27,7 @@ END
 
 # Of the versions that all of them know.
 node=kindest/node:v1.35.0@sha256:452d707d4862f52530247495d180205e029056831160e22870e37e3f6c1ac31f
-keda=2.20.2
+keda=2.21.0
 serving=1.23.0
 kourier=1.23.0
 eventing=1.23.0
@@ -41,6 +41,7 @@ keda_file=$github/kedacore/keda/releases/download/v$keda/keda-$keda.yaml
 
 name=user-buy-list
 namespace=user-buy-list
+here=$PWD
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 die() {
@@ -83,6 +84,9 @@ knative_serving() {
     kubectl wait --for=condition=Established --timeout=2m crd --all
     apply "$serving_files/serving-core.yaml"
     apply "$github/knative-extensions/net-kourier/releases/download/knative-v$kourier/kourier.yaml"
+    # Their webhook must be there to admit the changes.
+    ready knative-serving
+    ready kourier-system
     configure knative-serving config-network '{"ingress-class":"kourier.ingress.networking.knative.dev"}'
     configure knative-serving config-domain '{"127.0.0.1.sslip.io":""}'
     # The images are on the node, and in no registry that could resolve their tags.
@@ -102,8 +106,6 @@ spec:
       targetPort: 8080
       nodePort: 31080
 END
-    ready knative-serving
-    ready kourier-system
 }
 
 knative_eventing() {
@@ -126,7 +128,8 @@ servers() {
     printf %s "$uri" | kubectl --namespace "$namespace" create secret generic customer-management-secret --from-file=MONGODB_URI=/dev/stdin
     od -An -v -N256 -tx1 /dev/urandom | tr -d ' \n' |
         kubectl --namespace "$namespace" create secret generic mongodb-keyfile --from-file=keyfile=/dev/stdin
-    kubectl --namespace "$namespace" apply --filename k8s/base/kafka.yaml --filename k8s/base/mongodb.yaml
+    kubectl --namespace "$namespace" apply --filename k8s/base/config.yaml \
+        --filename k8s/base/kafka.yaml --filename k8s/base/mongodb.yaml
     kubectl --namespace "$namespace" wait --for=condition=complete --timeout=15m job/kafka-topics job/mongodb-init
 }
 
@@ -141,16 +144,28 @@ load() {
     rmdir "$archive"
 }
 
-# Whoever forwards a port of the page's pod, as scripts/deploy-k8s.sh does, would lose it, so that one is left alone.
+# Whoever forwards a port of the page's pod, as `prove` does, would lose it, so that one is left alone. A pod that is not there is a
+# disturbance less, and a proof of nothing.
 disturb() {
-    local label
-    for label in app=customer-facing app=customer-management app=query app=kafka app=mongodb \
-        serving.knative.dev/service=buy serving.knative.dev/service=storer serving.knative.dev/service=query; do
-        kubectl --namespace "$namespace" delete pod --selector "$label" --grace-period=1
+    local label labels=(app=kafka app=mongodb)
+    case $1 in
+        k8s) labels=(app=customer-facing app=customer-management app=query "${labels[@]}" app=customer-facing) ;;
+        knative) labels=(serving.knative.dev/service=buy serving.knative.dev/service=storer "${labels[@]}") ;;
+    esac
+    for label in "${labels[@]}"; do
+        kill_pods "$namespace" "$label"
         sleep "${PAUSE_S:-5}"
     done
-    # Whoever delivers is not of this namespace.
-    kubectl --namespace knative-eventing delete pod --selector app=kafka-source-dispatcher --grace-period=1
+    # Whoever delivers is not of our namespace.
+    [ "$1" != knative ] || kill_pods knative-eventing app=kafka-source-dispatcher
+}
+
+# kill_pods NAMESPACE LABEL
+kill_pods() {
+    local said
+    said=$(kubectl --namespace "$1" delete pod --selector "$2" --grace-period=1)
+    echo "$said"
+    [[ $said = *deleted* ]] || die "there is no pod of $2 to kill"
 }
 
 prove() {
@@ -159,19 +174,26 @@ prove() {
         knative) page=$(kubectl --namespace "$namespace" get ksvc frontend --output 'jsonpath={.status.url}') ;;
         k8s)
             page=http://127.0.0.1:8080
-            kubectl --namespace "$namespace" port-forward svc/user-buy-frontend 8080:80 >/dev/null &
-            trap 'kill %1' EXIT
+            # It ends whenever a connection is reset.
+            while :; do kubectl --namespace "$namespace" port-forward svc/user-buy-frontend 8080:80 || sleep 0.2; done >/dev/null 2>&1 &
+            forwarding=$!
+            trap 'kill "$forwarding" 2>/dev/null || true' EXIT
             curl -q --silent --fail --retry 20 --retry-connrefused --retry-delay 1 --output /dev/null "$page/health"
             ;;
     esac
-    API_BASE=$page bash scripts/prove.sh bash scripts/cluster.sh disturb
+    API_BASE=$page bash scripts/prove.sh bash scripts/cluster.sh disturb "$1"
 }
 
+# A kind that the cluster does not know is no reason to stop.
 state() {
-    kubectl --namespace "$namespace" get all,kafkasource,kafkasink,scaledobject --output wide || true
-    kubectl --namespace "$namespace" get events --sort-by .lastTimestamp | tail -n 100
-    kubectl --namespace "$namespace" logs --all-containers --prefix --tail 50 --selector app.kubernetes.io/part-of=user-buy-list \
-        --max-log-requests 50
+    local kind at
+    for kind in all kafkasource kafkasink scaledobject; do
+        kubectl --namespace "$namespace" get "$kind" --output wide || true
+    done
+    kubectl --namespace "$namespace" get events --sort-by .lastTimestamp || true
+    for at in "$namespace" knative-eventing keda; do
+        kubectl --namespace "$at" logs --all-containers --prefix --tail 50 --max-log-requests 50 --selector '!nothing' || true
+    done
 }
 
 crds() {
@@ -185,8 +207,9 @@ crds() {
 }
 
 case "${1:-}:${2:-}:$#" in
-    up:k8s:2 | up:knative:2 | prove:k8s:2 | prove:knative:2 | crds:?*:2) "$@" ;;
-    load::1 | disturb::1 | state::1) "$@" ;;
+    up:k8s:2 | up:knative:2 | prove:k8s:2 | prove:knative:2 | disturb:k8s:2 | disturb:knative:2) "$@" ;;
+    crds:?*:2) crds "$(cd "$here" && realpath -m -- "$2")" ;;
+    load::1 | state::1) "$@" ;;
     -h::1 | --help::1) usage ;;
     *) usage >&2 && exit 64 ;;
 esac

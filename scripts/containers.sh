@@ -27,11 +27,13 @@ domain=user-buy-list.svc.cluster.local
 name_server=127.$((RANDOM % 100 + 100)).$((RANDOM % 250)).53
 resolving=(--dns "$name_server" --dns-search "$domain" --dns-search svc.cluster.local --dns-option ndots:5)
 
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
+
 # Who answers them: 127.0.0.1 for every name in the domain, and that there is none for any other. Port 53 is root's.
 serve_names() {
-    local as_root=()
-    [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+    local sudo=()
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo -n)
     command -v dnsmasq >/dev/null || die "dnsmasq is missing; run \`scripts/images.sh install\`"
-    exec "${as_root[@]}" dnsmasq --keep-in-foreground --log-facility=- --conf-file=/dev/null --pid-file= --no-hosts --no-resolv --bind-interfaces \
+    exec "${sudo[@]}" dnsmasq --keep-in-foreground --log-facility=- --conf-file=/dev/null --pid-file= --no-hosts --no-resolv --bind-interfaces \
         --listen-address="$name_server" --address="/$domain/127.0.0.1" --address=/#/
 }

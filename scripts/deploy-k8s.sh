@@ -35,59 +35,77 @@ folder=k8s/overlays/$overlay
 [ -f "$folder/kustomization.yaml" ] || die "there is no overlay $overlay; say keda or hpa"
 render "$folder"
 jobs=(job/kafka-topics job/mongodb-init)
-functions=(deployment/query deployment/customer-facing deployment/user-buy-frontend)
+functions=(deployment/query deployment/customer-facing deployment/user-buy-frontend deployment/customer-management)
 secret=customer-management-secret
 patience=15m
 
 # What must be there, and what must not.
 preflight() {
-    local needed source
+    local needed
+    reach_cluster
     case $overlay in
-        keda)
-            kubectl get crd scaledobjects.keda.sh >/dev/null 2>&1 || die "the cluster has no KEDA; install it, or say --overlay hpa"
-            ;;
+        keda) has crd scaledobjects.keda.sh || die "the cluster has no KEDA; install it, or say --overlay hpa" ;;
         hpa)
             for needed in podmonitors servicemonitors; do
-                kubectl get crd "$needed.monitoring.coreos.com" >/dev/null 2>&1 ||
+                has crd "$needed.monitoring.coreos.com" ||
                     die "the cluster has no $needed: install the Prometheus operator, or say --overlay keda"
             done
-            kubectl get apiservice v1beta1.external.metrics.k8s.io >/dev/null 2>&1 ||
+            has apiservice v1beta1.external.metrics.k8s.io ||
                 say "warning: nobody answers for external metrics, so customer-management keeps its number of pods;" \
                     "k8s/README.md says how prometheus-adapter does"
-            ! has scaledobject customer-management ||
+            ! has crd scaledobjects.keda.sh || ! has scaledobject customer-management ||
                 die "KEDA scales customer-management; k8s/README.md says how to come from one overlay to the other"
             ;;
     esac
-    # Both read as the same group: each would get a part, and scaling one would stop the other.
-    source=$("${kubectl[@]}" get kafkasource --output name 2>/dev/null) || true
-    [ -z "$source" ] || die "$source in $namespace may read as the same group; scripts/deploy-knative.sh --undeploy takes it away"
+    # Both read as the same group: each would get a part.
+    ! has crd kafkasources.sources.knative.dev || ! has kafkasource kafka-source ||
+        die "kafka-source is in $namespace and reads as the same group; scripts/deploy-knative.sh --undeploy takes it away"
 }
 
 # random BYTES: as text that needs no escaping in an address.
 random() { od -An -v -N"$1" -tx1 /dev/urandom | tr -d ' \n'; }
 
+# A key file or a password that replaced the one of a database would lock everybody out.
 make_secrets() {
     if [ -n "${MONGODB_URI:-}" ]; then
-        make_secret "$secret" MONGODB_URI < <(printf %s "$MONGODB_URI")
+        make_secret apply "$secret" MONGODB_URI < <(printf %s "$MONGODB_URI")
     elif [ -n "$dry_run" ] || ! has secret "$secret"; then
-        make_secret "$secret" MONGODB_URI < <(printf 'mongodb://user-buy-list:%s@mongodb:27017/purchases?replicaSet=rs0' "$(random 24)")
+        make_secret create "$secret" MONGODB_URI \
+            < <(printf 'mongodb://user-buy-list:%s@mongodb:27017/purchases?replicaSet=rs0' "$(random 24)")
     fi
-    if [ -n "$dry_run" ] || ! has secret mongodb-keyfile; then make_secret mongodb-keyfile keyfile < <(random 256); fi
+    if [ -n "$dry_run" ] || ! has secret mongodb-keyfile; then make_secret create mongodb-keyfile keyfile < <(random 256); fi
+}
+
+# Pods read their settings when they start. With a mark of these in their template they start anew when the settings are others, also
+# when a run before this one was broken off.
+start_with_settings() {
+    local mark function
+    mark=$("${kubectl[@]}" get configmap/user-buy-list-config "secret/$secret" --output 'jsonpath={.items[*].metadata.resourceVersion}')
+    for function in "${functions[@]}"; do
+        "${kubectl[@]}" patch "$function" --type merge \
+            --patch "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{\"user-buy-list/settings\":\"$mark\"}}}}}"
+    done
+}
+
+# KEDA may have left it at zero pods, and an HPA leaves it there.
+wake() {
+    local replicas
+    replicas=$("${kubectl[@]}" get deployment/customer-management --output 'jsonpath={.spec.replicas}')
+    [ "$replicas" != 0 ] || "${kubectl[@]}" scale --replicas=1 deployment/customer-management
 }
 
 deploy() {
+    local function
     [ -n "$dry_run" ] || preflight
     do_it kubectl apply --filename "$scratch/Namespace-$namespace.yaml"
-    local settings function
-    settings=$(make_secrets && do_it kubectl apply --filename "$scratch/ConfigMap-user-buy-list-config.yaml")
-    echo "$settings"
+    make_secrets
     # A Job never runs again, and cannot be changed. These may be repeated.
     do_it "${kubectl[@]}" delete --ignore-not-found --wait "${jobs[@]}"
     do_it kubectl apply --filename "$scratch"
     do_it "${kubectl[@]}" wait --for=condition=complete --timeout="$patience" "${jobs[@]}"
-    # What pods read when they started is another now.
-    [[ $settings != *' configured'* ]] || "${kubectl[@]}" rollout restart "${functions[@]}" deployment/customer-management
-    for function in "${functions[@]}" deployment/customer-management; do
+    [ -n "$dry_run" ] || start_with_settings
+    [ -n "$dry_run" ] || [ "$overlay" != hpa ] || wake
+    for function in "${functions[@]}"; do
         do_it "${kubectl[@]}" rollout status --timeout="$patience" "$function"
     done
     [ -n "$dry_run" ] || [ -z "$smoke" ] || buy
@@ -107,13 +125,17 @@ buy() {
         fi
         sleep 0.1
     done
-    # KEDA looks every half minute, and pods take their time.
+    # Where no pod is, one has to come first.
     API_BASE=http://$page SMOKE_DEADLINE_S=${SMOKE_DEADLINE_S:-180} bash scripts/smoke.sh
 }
 
+# Whatever overlay it was. Scalers first, so that nobody brings pods back.
 take_away() {
-    rm "$scratch"/Namespace-*.yaml "$scratch"/PersistentVolumeClaim-*.yaml
-    do_it kubectl delete --ignore-not-found --wait --filename "$scratch"
+    local name kinds=horizontalpodautoscaler,deployment,statefulset,job,service,configmap,networkpolicy,poddisruptionbudget
+    for name in scaledobjects.keda.sh podmonitors.monitoring.coreos.com servicemonitors.monitoring.coreos.com; do
+        if [ -n "$dry_run" ] || has crd "$name"; then kinds=$name,$kinds; fi
+    done
+    do_it "${kubectl[@]}" delete --ignore-not-found --wait --selector app.kubernetes.io/part-of=user-buy-list "$kinds"
     say "the claims with the purchases, the Secrets and the namespace $namespace are still there"
 }
 

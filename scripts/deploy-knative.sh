@@ -46,27 +46,26 @@ render "$folder"
 services=(query storer buy frontend)
 secret=customer-management-secret
 
-# What must be there.
+# What must be there, and what must not.
 preflight() {
-    local kind
-    for kind in services.serving.knative.dev kafkasources.sources.knative.dev kafkasinks.eventing.knative.dev; do
-        kubectl get crd "$kind" >/dev/null 2>&1 ||
-            die "the cluster has no $kind: install Knative Serving, Eventing, and Eventing's Kafka broker and source"
+    local name flag
+    reach_cluster
+    for name in services.serving.knative.dev kafkasources.sources.knative.dev kafkasinks.eventing.knative.dev; do
+        has crd "$name" ||
+            die "the cluster has no $name: install Knative Serving, Eventing, and Eventing's Kafka broker and source"
     done
-    if [ "$overlay" = keda ] &&
-        [ "$(kubectl --namespace knative-eventing get configmap config-kafka-features --output 'jsonpath={.data.controller-autoscaler-keda}' 2>/dev/null)" != enabled ]; then
+    flag=$(kubectl --namespace knative-eventing get configmap config-kafka-features --ignore-not-found \
+        --output 'jsonpath={.data.controller-autoscaler-keda}')
+    [ "$overlay" != keda ] || [ "$flag" = enabled ] ||
         say "warning: KEDA will not scale the KafkaSource, because the feature controller-autoscaler-keda is off in" \
             "knative-eventing/config-kafka-features"
-    fi
-    for kind in kafka-auth-buy kafka-auth-source kafka-auth-sink; do
-        [ "$overlay" != secured ] || has secret "$kind" ||
-            die "there is no Secret $kind in $namespace; knative/overlays/secured/kustomization.yaml says what is in it"
+    for name in kafka-auth-buy kafka-auth-source kafka-auth-sink; do
+        [ "$overlay" != secured ] || has secret "$name" ||
+            die "there is no Secret $name in $namespace; knative/overlays/secured/kustomization.yaml says what is in it"
     done
-    # Both read as the same group: each would get a part, and scaling one would stop the other.
-    local pods
-    pods=$("${kubectl[@]}" get deployment customer-management --output 'jsonpath={.status.replicas}' 2>/dev/null) || true
-    [ "${pods:-0}" -eq 0 ] ||
-        die "customer-management runs in $namespace and reads as the same group; scale it to 0 or take it away first"
+    # Both read as the same group: each would get a part. It may be asleep, and its scaler wakes it.
+    ! has deployment customer-management ||
+        die "customer-management is in $namespace and reads as the same group; scripts/deploy-k8s.sh --undeploy takes it away"
     [ -n "${MONGODB_URI:-}" ] || has secret "$secret" ||
         die "there is no Secret $secret in $namespace: set MONGODB_URI, such as mongodb://user:password@host:27017/purchases"
 }
@@ -74,7 +73,7 @@ preflight() {
 deploy() {
     [ -n "$dry_run" ] || preflight
     make_namespace
-    [ -z "${MONGODB_URI:-}" ] || make_secret "$secret" MONGODB_URI < <(printf %s "$MONGODB_URI")
+    [ -z "${MONGODB_URI:-}" ] || make_secret apply "$secret" MONGODB_URI < <(printf %s "$MONGODB_URI")
     local service
     # Before anything that could need it.
     do_it kubectl apply --filename "$scratch/KafkaSink-dead-letters.yaml"

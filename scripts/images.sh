@@ -9,8 +9,8 @@ Usage: scripts/images.sh install
        scripts/images.sh build [NAME]...
        scripts/images.sh check [NAME]...
        scripts/images.sh smoke
-       scripts/images.sh push FOLDER
-       scripts/images.sh join NAME FOLDER
+       scripts/images.sh save FOLDER
+       scripts/images.sh publish NAME FOLDER
 
 Images of buy, query, storer, consumer, frontend and embedded (the product in one process), or of those that are named.
 
@@ -23,10 +23,9 @@ Images of buy, query, storer, consumer, frontend and embedded (the product in on
   smoke     runs them together on a real Kafka and a real MongoDB, once with storer and once with consumer, where they find each
             other by the names of services, and buys; port 53 of an address of 127.0.0.0/8 needs root, by sudo
 
-  push      pushes them as REGISTRY/NAME:TAG-ARCHITECTURE, with the credentials of `docker login` or `buildah login`, and leaves their
-            digests in the folder
-  join      makes REGISTRY/NAME:TAG of those in the folder, one for each architecture, pushes that, and prints image=, digest= and
-            digest_ARCHITECTURE= as lines
+  save      writes the images into a folder, as archives of this processor
+  publish   pushes REGISTRY/NAME:TAG for all processors that the folder has archives of, with the credentials of `docker login` or
+            `buildah login`; prints image=, digest= and digest_PROCESSOR= as lines
 
   REGISTRY  [ghcr.io/user-buy-list]
   TAG       [the version in Cargo.toml]
@@ -38,6 +37,7 @@ command=${1:-}
 [ $# -eq 0 ] || shift
 cargo_auditable=0.7.7
 all=(buy query storer consumer frontend embedded)
+here=$PWD
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 export LC_ALL=C
 
@@ -53,8 +53,9 @@ die() {
 
 install() {
     local program missing=()
-    for program in buildah podman runc; do
-        command -v "$program" >/dev/null || missing+=("$program")
+    # Whoever is not root needs the last one.
+    for program in buildah podman runc newuidmap; do
+        command -v "$program" >/dev/null || missing+=("${program/newuidmap/uidmap}")
     done
     command -v dnsmasq >/dev/null || missing+=(dnsmasq-base)
     [ -f /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
@@ -67,19 +68,26 @@ program_of() { echo "${1/#embedded/user-buy-list}"; }
 
 auditable() { get_cargo cargo-auditable "$cargo_auditable"; }
 
-# programs FOLDER NAME...: with a target that is named, the flags are for it alone; what runs during the build cannot be static.
-programs() {
-    local folder=$1 host built name program
-    shift
+# compile PACKAGE...: into $built. With a target that is named, the flags are for it alone; what runs during the build cannot be static.
+compile() {
+    local host
     auditable
     host=$(rustc --version --verbose | sed -n 's/^host: //p')
     RUSTFLAGS='-C target-feature=+crt-static' CARGO_PROFILE_RELEASE_STRIP=symbols \
         .tools/bin/cargo-auditable auditable build --release --locked --target "$host" "${@/#/--package=}"
     built=$(cargo metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/$host/release
+}
+
+# programs FOLDER NAME...
+programs() {
+    local folder=$1 name program headers
+    shift
+    compile "$@"
     mkdir -p "$folder/data"
     for name; do
         program=$(program_of "$name")
-        ! readelf --program-headers "$built/$program" | grep -q INTERP || die "$program is not static"
+        headers=$(readelf --program-headers "$built/$program")
+        [[ $headers != *INTERP* ]] || die "$program is not static"
         cp "$built/$program" "$folder"
     done
     cp -L /etc/ssl/certs/ca-certificates.crt "$folder"
@@ -110,7 +118,7 @@ free_port() {
 
 # Without a broker and without a store, which health does not ask for.
 check() {
-    local name port running code
+    local name port code
     printf '%12s %12s  %s\n' 'program' 'image' '(MB)'
     for name; do
         port=$(free_port)
@@ -118,10 +126,11 @@ check() {
         in_container "$name" --env HOST=127.0.0.1 --env PORT="$port" --env KAFKA_SECURITY_PROTOCOL=sasl_ssl \
             --env KAFKA_SASL_MECHANISM=SCRAM-SHA-512 --env KAFKA_USER=nobody --env KAFKA_PASSWORD=none >"$scratch/$name" 2>&1 &
         running=$!
-        healthy "$name" "$port" "$running"
+        healthy "$name" "$port"
         kill -TERM "$running"
         code=0
         wait "$running" || code=$?
+        running=
         [ "$code" -eq 0 ] || failed "$name" "it ended with exit code $code after SIGTERM"
         sizes "$name"
     done
@@ -129,60 +138,62 @@ check() {
 
 failed() { die "$1: $2: $(tail -n 20 "$scratch/$1")"; }
 
-# healthy NAME PORT PID
+# healthy NAME PORT
 healthy() {
     local deadline=$((SECONDS + 30))
     until curl -q --silent --fail --noproxy '*' --max-time 2 "http://127.0.0.1:$2/health" >/dev/null; do
-        kill -0 "$3" 2>/dev/null || failed "$1" "it does not start"
+        kill -0 "$running" 2>/dev/null || failed "$1" "it does not start"
         [ "$SECONDS" -lt "$deadline" ] || failed "$1" "it does not answer /health"
         sleep 0.1
     done
 }
 
+# sizes NAME: for everybody, and only root may mount an image.
 sizes() {
-    local mounted program image
-    program=$(podman image inspect --format '{{index .Config.Entrypoint 0}}' "$(image_of "$1")")
-    mounted=$(podman image mount "$(image_of "$1")")
-    program=$(stat --format %s "$mounted$program")
-    podman image unmount "$(image_of "$1")" >/dev/null
+    local container program image
+    container=$(podman create --pull never "$(image_of "$1")")
+    program=$(podman cp "$container:/usr/local/bin/$(program_of "$1")" - | tar --extract --to-stdout | wc -c)
+    podman rm "$container" >/dev/null
     image=$(podman image inspect --format '{{.Size}}' "$(image_of "$1")")
     printf '%9d.%02d %9d.%02d  %s\n' $((program / 1000000)) $((program / 10000 % 100)) $((image / 1000000)) $((image / 10000 % 100)) "$1"
 }
 
 smoke() {
     local road
+    # With all of them, so that it finds everything built.
+    compile "${all[@]}" kafka-source
     for road in source consumer; do
-        FIRST_PORT=$((15000 + RANDOM % 2000)) bash scripts/run.sh "$road" --images --smoke --no-build
+        STAND_IN=$built/kafka-source FIRST_PORT=$((15000 + RANDOM % 2000)) bash scripts/run.sh "$road" --images --smoke --no-build
     done
 }
 
-# Registries on this machine have no certificate.
-pushing=()
-[[ $registry != 127.* ]] || pushing=(--tls-verify=false)
-
-push() {
-    local name architecture
+save() {
+    local name processor
     mkdir -p "$1"
     for name in "${all[@]}"; do
-        architecture=$(podman image inspect --format '{{.Architecture}}' "$(image_of "$name")")
-        buildah push "${pushing[@]}" --digestfile "$1/$name-$architecture" "$(image_of "$name")" \
-            "docker://$(image_of "$name")-$architecture" >&2
+        processor=$(podman image inspect --format '{{.Architecture}}' "$(image_of "$name")")
+        rm -f "$1/$name-$processor.tar"
+        podman save --quiet --format oci-archive --output "$1/$name-$processor.tar" "$(image_of "$name")"
     done
 }
 
-join() {
-    local name=$1 list file digest
-    list=$(image_of "$name")
-    buildah manifest create "join-$name" >&2
-    trap 'buildah manifest rm "join-$name" >&2' EXIT
-    for file in "$2/$name"-*; do
-        digest=$(<"$file")
-        buildah manifest add "${pushing[@]}" "join-$name" "docker://$registry/$name@$digest" >&2
-        echo "digest_${file##*-}=$digest"
+publish() {
+    local name=$1 archive list processor options=()
+    # Registries on this machine have no certificate.
+    [[ $registry != 127.* ]] || options=(--tls-verify=false)
+    list=publish-$name-$$
+    buildah manifest create "$list" >&2
+    for archive in "$2/$name"-*.tar; do
+        buildah manifest add "$list" "oci-archive:$archive" >&2
     done
-    buildah manifest push "${pushing[@]}" --all --digestfile "$2/$name" "join-$name" "docker://$list" >&2
+    buildah manifest push "${options[@]}" --all --digestfile "$scratch/digest" "$list" "docker://$(image_of "$name")" >&2
     echo "image=$registry/$name"
-    echo "digest=$(<"$2/$name")"
+    echo "digest=$(<"$scratch/digest")"
+    for archive in "$2/$name"-*.tar; do
+        processor=${archive##*-}
+        echo "digest_${processor%.tar}=$(tar --extract --to-stdout --file "$archive" index.json | grep -o 'sha256:[0-9a-f]*' | head -n 1)"
+    done
+    buildah manifest rm "$list" >&2
 }
 
 names() {
@@ -192,16 +203,20 @@ names() {
     done
 }
 
+# A folder is meant from where the command was given.
+from_here() { (cd "$here" && realpath -m -- "$1"); }
+
+scratch=$(mktemp -d)
+running=
+trap '[ -z "$running" ] || kill -TERM "$running" 2>/dev/null || true; rm -rf "$scratch"' EXIT
 case "$command:$#" in
     install:0 | smoke:0) "$command" ;;
-    programs:1) programs "$1" "${all[@]}" ;;
-    push:1) push "$1" ;;
-    join:2) names "$1" && join "$1" "$2" ;;
+    save:1) save "$(from_here "$1")" ;;
+    programs:1) programs "$(from_here "$1")" "${all[@]}" ;;
+    publish:2) names "$1" && publish "$1" "$(from_here "$2")" ;;
     build:* | check:*)
         names "$@"
         [ "$#" -gt 0 ] || set -- "${all[@]}"
-        scratch=$(mktemp -d)
-        trap 'rm -rf "$scratch"' EXIT
         "$command" "$@"
         ;;
     -h:* | --help:*) usage ;;

@@ -17,8 +17,8 @@ get_debian() {
 
 # get_cargo PROGRAM VERSION: a program of cargo, into .tools/bin. Without optimisation it is built in half a minute.
 get_cargo() {
-    local program=.tools/bin/$1 build
-    [ "$("$program" --version 2>/dev/null)" = "$1 $2" ] && return 0
+    local build
+    ! grep -qs "^\"$1 $2 " .tools/.crates.toml || return 0
     echo "building $1 $2" >&2
     build=$(mktemp -d)
     CARGO_PROFILE_DEV_DEBUG=false cargo install --quiet --locked --debug --force --root .tools --target-dir "$build" "$1" --version "=$2"

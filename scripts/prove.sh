@@ -6,13 +6,14 @@ usage() {
     cat <<'END'
 Usage: scripts/prove.sh [COMMAND [ARGUMENT]...]
 
-Buys as a new random user, each purchase under a key of its own and again until it is acknowledged; a third of the way it starts
-COMMAND, such as one that kills pods. Then it waits until the list has every purchase that was acknowledged, and holds it to have each
-once and nothing else. Leaves the purchases behind.
+Buys as a new random user, each purchase under a key of its own and again until it is acknowledged. A third of the way it starts
+COMMAND, such as one that kills pods, and goes on buying until that has ended. Then it waits until the list has every purchase that was
+acknowledged, and holds it, now and a while later, to have each once and nothing else. Leaves the purchases behind.
 
   API_BASE          where it runs [http://localhost:3000]; a page's address does as well
-  PURCHASES         how many [300]
+  PURCHASES         how many, at least [300]
   PROVE_DEADLINE_S  how long one purchase may take to be acknowledged, and how long all of them to be listed [300]
+  PROVE_SETTLE_S    after which the list must still be the same: what is delivered twice is delivered late [10]
 
 Exits 0 with one line, or 1 with what is missing or too much. Needs curl.
 END
@@ -28,11 +29,13 @@ base=${API_BASE:-http://localhost:3000}
 base=${base%/}
 purchases=${PURCHASES:-300}
 deadline_s=${PROVE_DEADLINE_S:-300}
+settle_s=${PROVE_SETTLE_S:-10}
 no_proxy="localhost,127.0.0.1,::1,${no_proxy:-${NO_PROXY:-}}"
 export no_proxy
 command -v curl >/dev/null || { echo "prove: curl is missing; install it" >&2 && exit 1; }
 dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+disturbing=
+trap '[ -z "$disturbing" ] || kill "$disturbing" 2>/dev/null || true; rm -rf "$dir"' EXIT
 
 die() {
     printf 'prove: %s: %s\n' "$base" "$*" >&2
@@ -42,7 +45,7 @@ die() {
 ask() { curl -q --silent --max-time 20 --output "$dir/answer" --write-out '%{http_code}' "$@" || true; }
 
 # ids: of the answer, in its order.
-ids() { grep -o '"id":"[^"]*"' "$dir/answer" | cut -d'"' -f4; }
+ids() { sed 's/"id":/\n&/g' "$dir/answer" | sed -n 's/^"id":"\([^"]*\)".*/\1/p'; }
 
 user=prove-$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
 again=0
@@ -60,28 +63,41 @@ buy() {
         again=$((again + 1))
         sleep 0.2
     done
+    [ "$(ids | wc -l)" -eq 1 ] || die "purchase $1 was acknowledged without an id: $(head -c 1000 "$dir/answer")"
     ids >>"$dir/acknowledged"
 }
 
-disturbing=
-for ((number = 1; number <= purchases; number++)); do
-    if [ "$#" -gt 0 ] && [ -z "$disturbing" ] && [ "$number" -gt $((purchases / 3)) ]; then
+is_disturbed() { [ -n "$disturbing" ] && kill -0 "$disturbing" 2>/dev/null; }
+
+bought=0
+until [ "$bought" -ge "$purchases" ] && ! is_disturbed; do
+    if [ "$#" -gt 0 ] && [ -z "$disturbing" ] && [ "$bought" -ge $((purchases / 3)) ]; then
         "$@" >"$dir/disturbed" 2>&1 &
         disturbing=$!
     fi
-    buy "$number"
+    bought=$((bought + 1))
+    buy "$bought"
 done
 if [ -n "$disturbing" ]; then
-    wait "$disturbing" || die "$1 failed: $(tail -n 20 "$dir/disturbed")"
+    wait "$disturbing" || { disturbing= && die "$1 failed: $(tail -n 20 "$dir/disturbed")"; }
+    disturbing=
 fi
 
 sort "$dir/acknowledged" >"$dir/expected"
+# listed: is it what was acknowledged?
+listed() {
+    status=$(ask --header 'Accept: application/x-ndjson' "$base/getAllUserBuys/$user")
+    [ "$status" = 200 ] && ids | sort >"$dir/listed" && cmp -s "$dir/expected" "$dir/listed"
+}
+
+# A line in the first column was acknowledged and is missing; in the second, it is listed twice or was never acknowledged.
+differs() { die "$1: $([ "$status" = 200 ] && comm -3 "$dir/expected" "$dir/listed" | head -n 20 || echo "answered with $status")"; }
+
 deadline=$((SECONDS + deadline_s))
-until [ "$(ask --header 'Accept: application/x-ndjson' "$base/getAllUserBuys/$user")" = 200 ] &&
-    ids | sort >"$dir/listed" && cmp -s "$dir/expected" "$dir/listed"; do
-    # A line in the first column was acknowledged and is missing; in the second, it is listed and was never acknowledged, or twice.
-    [ "$SECONDS" -lt "$deadline" ] ||
-        die "the list is not what was acknowledged within $deadline_s s: $(comm -3 "$dir/expected" "$dir/listed" | head -n 20)"
+until listed; do
+    [ "$SECONDS" -lt "$deadline" ] || differs "the list is not what was acknowledged within $deadline_s s"
     sleep 0.5
 done
-echo "prove: $base: $purchases purchases acknowledged, each is listed exactly once; $again requests were sent again"
+sleep "$settle_s"
+listed || differs "the list is another after $settle_s s"
+echo "prove: $base: $bought purchases acknowledged, each is listed exactly once; $again requests were sent again"

@@ -19,6 +19,7 @@ Says what to open, and stops all of it but the services on Ctrl-C. When one of t
   --smoke     checks the page's address and buy's with scripts/smoke.sh, and stops
   --no-build  starts what was built before
 
+  STAND_IN    the stand-in, where it was built elsewhere [target/release/kafka-source]
   FIRST_PORT  ports in a row: buy, storer or consumer, query, frontend, stand-in [3000 3001 3002 8080 8090]
 END
 }
@@ -80,7 +81,8 @@ finish() {
     trap - EXIT
     # What clients reach first, then what answers it.
     for ((index = ${#running[@]} - 1; index >= 0; index--)); do
-        kill -TERM "${running[index]}" 2>/dev/null || continue
+        # The name server is root's.
+        kill -TERM "${running[index]}" 2>/dev/null || as_root kill -TERM "${running[index]}" 2>/dev/null || continue
         wait "${running[index]}" || code=1
     done
     rm -rf "$logs"
@@ -98,7 +100,7 @@ start() {
     if [ -n "$images" ] && [ "$name" != kafka-source ]; then
         run "$name" '"listening"' in_container "$name" "${resolving[@]}" "${@/#/--env=}"
     else
-        run "$name" '"listening"' env -i "$@" "$release/$name"
+        run "$name" '"listening"' env -i "$@" "${STAND_IN:-$release/$name}"
     fi
 }
 

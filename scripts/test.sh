@@ -180,7 +180,13 @@ architecture() {
 }
 
 scripts() {
+    local script
     shellcheck .ci/run scripts/*.sh scripts/services/*.sh
+    # What is run is run by its name; what other scripts read is not.
+    for script in scripts/*.sh; do
+        if [[ $(head -c 2 "$script") = '#!' ]]; then [ -x "$script" ]; else [ ! -x "$script" ]; fi ||
+            die "$script begins with #!, or may be executed, but not both"
+    done
     ".tools/actionlint-$actionlint"
 }
 

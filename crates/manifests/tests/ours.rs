@@ -292,6 +292,65 @@ fn two_scalers_on_one_target_are_found() {
     );
 }
 
+/// Who asks is told, whichever side keeps it out.
+#[test]
+fn a_policy_that_lets_nobody_in_or_out_is_found() {
+    let peer = "/spec/ingress/0/from/0/podSelector/matchLabels/app";
+    let port = "/spec/ingress/0/ports/0/port";
+    for (policy, pointer, value, asks) in [
+        ("query", peer, json!("page"), "user-buy-frontend asks query"),
+        (
+            "mongodb",
+            "/spec/ingress/0/from/1/podSelector/matchLabels/app",
+            json!("consumer"),
+            "customer-management asks mongodb",
+        ),
+        ("kafka", port, json!(9093), "customer-facing asks kafka"),
+        (
+            "user-buy-frontend",
+            "/spec/egress/0/ports/0/port",
+            json!(80),
+            "user-buy-frontend asks customer-facing",
+        ),
+    ] {
+        let mut objects = build("k8s");
+        let object = format!("NetworkPolicy/{policy}").leak();
+        make(&("k8s", object, pointer, Some(value), ""), &mut objects);
+        let findings = shown(&check(&objects)).replace(": asks", " asks");
+        assert!(
+            findings.contains(asks) && findings.contains("no NetworkPolicy lets"),
+            "{policy}: {findings}"
+        );
+    }
+}
+
+/// What forks may write in other words.
+#[test]
+fn a_policy_may_be_written_in_other_words() {
+    let mut objects = build("k8s");
+    for (policy, pointer, value) in [
+        ("query", "/spec/ingress/0/ports/0/port", json!("http")),
+        (
+            "mongodb",
+            "/spec/ingress/0/ports/0",
+            json!({"port": 27000, "endPort": 27100}),
+        ),
+        (
+            "kafka",
+            "/spec/ingress/0/from/0/podSelector",
+            json!({"matchExpressions": [
+                {"key": "app", "operator": "In", "values": ["customer-facing", "another"]},
+                {"key": "legacy", "operator": "DoesNotExist"},
+            ]}),
+        ),
+    ] {
+        let object = format!("NetworkPolicy/{policy}").leak();
+        make(&("k8s", object, pointer, Some(value), ""), &mut objects);
+    }
+    let findings = check(&objects);
+    assert!(findings.is_empty(), "{}", shown(&findings));
+}
+
 /// More readers than partitions have nothing to do, and fewer would leave work undone that others could do.
 #[test]
 fn as_many_pods_read_as_there_are_partitions() {

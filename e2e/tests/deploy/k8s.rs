@@ -6,12 +6,18 @@ use testkit::product::{Folder, Product};
 use crate::deploy;
 
 const ME: &str = "deploy-k8s";
-const NEW: [(&str, &str); 1] = [("NO_SECRET", "1")];
+const NEW: [(&str, &str); 1] = [("THERE", "crd apiservice")];
+const FUNCTIONS: [&str; 4] = [
+    "query",
+    "customer-facing",
+    "user-buy-frontend",
+    "customer-management",
+];
 const SECRETS: [&str; 4] = [
     "kubectl --namespace user-buy-list create secret generic customer-management-secret --from-file=MONGODB_URI=/dev/stdin --dry-run=client --output yaml",
-    "kubectl apply --filename -",
+    "kubectl create --filename -",
     "kubectl --namespace user-buy-list create secret generic mongodb-keyfile --from-file=keyfile=/dev/stdin --dry-run=client --output yaml",
-    "kubectl apply --filename -",
+    "kubectl create --filename -",
 ];
 
 #[test]
@@ -21,7 +27,6 @@ fn secrets_are_made_once_and_everything_is_applied_and_waited_for() {
     let in_namespace = |words: &str| format!("kubectl --namespace user-buy-list {words}");
     let mut expected = vec!["kubectl apply --filename Namespace-user-buy-list.yaml".to_owned()];
     expected.extend(SECRETS.map(str::to_owned));
-    expected.push("kubectl apply --filename ConfigMap-user-buy-list-config.yaml".to_owned());
     let jobs = "job/kafka-topics job/mongodb-init";
     expected.push(in_namespace(&format!(
         "delete --ignore-not-found --wait {jobs}"
@@ -30,14 +35,13 @@ fn secrets_are_made_once_and_everything_is_applied_and_waited_for() {
     expected.push(in_namespace(&format!(
         "wait --for=condition=complete --timeout=15m {jobs}"
     )));
+    // What they read, as it was made or found: a pod that has read it already is left alone.
+    let patch = r#"--type merge --patch {"spec":{"template":{"metadata":{"annotations":{"user-buy-list/settings":"41 42"}}}}}"#;
+    expected
+        .extend(FUNCTIONS.map(|name| in_namespace(&format!("patch deployment/{name} {patch}"))));
     expected.extend(
-        [
-            "query",
-            "customer-facing",
-            "user-buy-frontend",
-            "customer-management",
-        ]
-        .map(|name| in_namespace(&format!("rollout status --timeout=15m deployment/{name}"))),
+        FUNCTIONS
+            .map(|name| in_namespace(&format!("rollout status --timeout=15m deployment/{name}"))),
     );
     assert_eq!(new.changes(), expected);
     assert!(
@@ -55,24 +59,24 @@ fn secrets_are_made_once_and_everything_is_applied_and_waited_for() {
 }
 
 #[test]
-fn pods_start_anew_when_what_they_read_is_another() {
-    let unchanged = deploy(
+fn an_hpa_finds_a_pod_to_start_with() {
+    let asleep = deploy(
         ME,
-        &["--no-smoke"],
-        &[("APPLIED", "configmap/user-buy-list-config unchanged")],
+        &["--no-smoke", "--overlay", "hpa"],
+        &[("REPLICAS", "0")],
     );
-    assert!(unchanged.succeeded && !unchanged.calls.join("\n").contains("restart"));
-    let changed = deploy(
-        ME,
-        &["--no-smoke"],
-        &[("APPLIED", "configmap/user-buy-list-config configured")],
-    );
-    let restart = "kubectl --namespace user-buy-list rollout restart deployment/query deployment/customer-facing \
-        deployment/user-buy-frontend deployment/customer-management";
+    let scale =
+        "kubectl --namespace user-buy-list scale --replicas=1 deployment/customer-management";
     assert!(
-        changed.succeeded && changed.changes().contains(&restart),
+        asleep.succeeded && asleep.changes().contains(&scale),
         "{:?}",
-        changed.calls
+        asleep.calls
+    );
+    let awake = deploy(ME, &["--no-smoke", "--overlay", "hpa"], &[]);
+    assert!(
+        awake.succeeded && !awake.changes().contains(&scale),
+        "{:?}",
+        awake.calls
     );
 }
 
@@ -82,7 +86,7 @@ fn a_password_is_given_and_never_an_argument() {
     let recorded = deploy(
         ME,
         &["--no-smoke", "--overlay=hpa"],
-        &[("MONGODB_URI", uri), ("NO_SCALED_OBJECT", "1")],
+        &[("MONGODB_URI", uri)],
     );
     assert!(
         recorded.succeeded && recorded.given.contains(uri),
@@ -94,22 +98,15 @@ fn a_password_is_given_and_never_an_argument() {
 
 #[test]
 fn what_does_not_fit_is_said_before_anything_is_changed() {
-    deploy(ME, &[], &[("NO_CRD", "1")]).refused("the cluster has no KEDA");
-    deploy(ME, &["--overlay", "hpa"], &[("NO_CRD", "1")]).refused("the cluster has no podmonitors");
-    deploy(ME, &["--overlay", "hpa"], &[]).refused("KEDA scales customer-management");
-    deploy(
-        ME,
-        &[],
-        &[("SOURCES", "kafkasource.sources.knative.dev/kafka-source")],
-    )
-    .refused("kafka-source in user-buy-list may read as the same group");
+    deploy(ME, &[], &[("NO_CLUSTER", "1")]).refused("the cluster does not answer");
+    deploy(ME, &[], &[("THERE", "")]).refused("the cluster has no KEDA");
+    let hpa = ["--overlay", "hpa"];
+    deploy(ME, &hpa, &[("THERE", "")]).refused("the cluster has no podmonitors");
+    deploy(ME, &hpa, &[("THERE", "crd scaledobject")]).refused("KEDA scales customer-management");
+    deploy(ME, &[], &[("THERE", "crd kafkasource")]).refused("kafka-source is in user-buy-list");
     deploy(ME, &["--overlay", "nonsense"], &[]).refused("there is no overlay nonsense");
     deploy(ME, &["--with", "kn"], &[]).refused("--with is for Knative");
-    let warned = deploy(
-        ME,
-        &["--no-smoke", "--overlay", "hpa"],
-        &[("NO_SCALED_OBJECT", "1"), ("NO_METRICS", "1")],
-    );
+    let warned = deploy(ME, &["--no-smoke", "--overlay", "hpa"], &[("THERE", "crd")]);
     assert!(
         warned.succeeded && warned.said.contains("warning: nobody answers"),
         "{}",
@@ -129,28 +126,46 @@ fn a_dry_run_says_what_it_would_do_and_does_nothing() {
     );
     assert!(dry.succeeded && dry.calls.is_empty(), "{:?}", dry.calls);
     let commands = dry.said.lines().filter(|line| line.starts_with("kubectl "));
-    assert_eq!(commands.count(), 11, "{}", dry.said);
+    assert_eq!(commands.count(), 10, "{}", dry.said);
     assert!(!dry.said.contains("s3cret"));
 }
 
+/// Everything by its label, whatever overlay it is of.
 #[test]
 fn what_was_bought_outlives_what_is_taken_away() {
     let recorded = deploy(ME, &["--undeploy"], &[]);
     let [delete] = recorded.changes()[..] else {
         panic!("{:?}", recorded.calls)
     };
+    let (before, kinds) = delete.rsplit_once(' ').unwrap();
+    let selected = "--selector app.kubernetes.io/part-of=user-buy-list";
     assert_eq!(
-        delete,
-        "kubectl delete --ignore-not-found --wait --filename ."
+        before,
+        format!("kubectl --namespace user-buy-list delete --ignore-not-found --wait {selected}")
     );
-    assert!(recorded.given.contains("kind: StatefulSet\n"));
-    for kept in [
-        "kind: PersistentVolumeClaim\n",
-        "kind: Namespace\n",
-        "kind: Secret\n",
-    ] {
-        assert!(!recorded.given.contains(kept), "{kept}");
+    let kinds: Vec<_> = kinds
+        .split(',')
+        .map(|kind| kind.split('.').next().unwrap().trim_end_matches('s'))
+        .collect();
+    let kept = ["namespace", "persistentvolumeclaim", "secret"];
+    for overlay in ["keda", "hpa"] {
+        let applied = deploy(ME, &["--no-smoke", "--overlay", overlay], &[]);
+        for object in applied.given.split("\nkind: ").skip(1) {
+            let kind = object.lines().next().unwrap().to_lowercase();
+            let is_taken = kinds.contains(&kind.as_str());
+            assert_ne!(is_taken, kept.contains(&kind.as_str()), "{kind}");
+            assert!(
+                !is_taken || object.contains("app.kubernetes.io/part-of: user-buy-list"),
+                "{object}"
+            );
+        }
     }
+    let without = deploy(ME, &["--undeploy"], &[("THERE", "")]);
+    assert!(
+        without.succeeded && !without.changes()[0].contains("keda"),
+        "{:?}",
+        without.calls
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -27,14 +27,16 @@ call="$tool $*"
 named=${call//"$TMPDIR"\/tmp.??????????\//}
 echo "${named//"$TMPDIR"\/tmp.??????????/.}" >>"$RECORD/calls"
 case "$call" in
-    *'get crd'*) exit "${NO_CRD:-0}" ;;
-    *'get apiservice'*) exit "${NO_METRICS:-0}" ;;
-    *'get scaledobject'*) exit "${NO_SCALED_OBJECT:-0}" ;;
-    *'get kafkasource'*) printf %s "${SOURCES:-}" ;;
+    *'kubectl version') exit "${NO_CLUSTER:-0}" ;;
     *'get configmap config-kafka-features'*) printf %s "${KEDA_FLAG:-}" ;;
-    *'get deployment customer-management'*) printf %s "${PODS:-}" ;;
-    *'get secret'*) exit "${NO_SECRET:-0}" ;;
+    *'get configmap/'*) printf '41 42' ;;
+    *'get deployment/customer-management'*) printf %s "${REPLICAS:-1}" ;;
     *'get ksvc frontend'*) printf %s "$PAGE" ;;
+    *' get '*)
+        kind=${call#* get } && kind=${kind%% *}
+        case " ${THERE-crd apiservice secret} " in *" $kind "*) echo "$kind/it" ;; esac
+        ;;
+    *' delete pod '*) echo "${DELETED:-pod/it deleted}" ;;
     *' --config -'*) cat >>"$RECORD/given" ;;
     'podman save'*) touch "${@: -2:1}" ;;
     *'create '*'/dev/stdin'*) cat >>"$RECORD/given" ;;
@@ -89,15 +91,13 @@ impl Recorded {
     /// Those that change something.
     fn changes(&self) -> Vec<&str> {
         let calls = self.calls.iter().map(String::as_str);
-        calls.filter(|call| !call.contains(" get ")).collect()
+        calls
+            .filter(|call| !call.contains(" get ") && *call != "kubectl version")
+            .collect()
     }
 
     fn refused(&self, why: &str) {
         assert!(!self.succeeded && self.said.contains(why), "{}", self.said);
-        assert!(
-            self.changes().iter().all(|call| call.contains("namespace")),
-            "{:?}",
-            self.calls
-        );
+        assert!(self.changes().is_empty(), "{:?}", self.calls);
     }
 }

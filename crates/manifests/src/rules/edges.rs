@@ -78,7 +78,7 @@ fn barred(from: &Object, host: &str, port: u64, objects: &[Object]) -> Option<St
         let is_open = policies.is_empty()
             || policies.iter().any(|policy| {
                 let mut rules = policy.list(rules);
-                rules.any(|rule| lets(rule, peers, labels(other), &number))
+                rules.any(|rule| lets(rule, peers, labels(other), to, &number))
             });
         (!is_open).then(|| {
             format!("no NetworkPolicy lets {own} have {kind} {peers} {other} at port {number}")
@@ -101,27 +101,53 @@ fn number_of(pods: &Object, port: &Value) -> Option<Value> {
     Some(ports.find(|it| it["name"] == *port)?["containerPort"].clone())
 }
 
+/// By default a policy is about what comes in, and about what goes out if it has rules for that.
 fn binds(policy: &Object, kind: &str, pods: &Object) -> bool {
+    let is_about = match policy.at("/spec/policyTypes").as_array() {
+        Some(types) => types.iter().any(|it| it == kind),
+        None => kind == "Ingress" || !policy.at("/spec/egress").is_null(),
+    };
     policy.kind() == "NetworkPolicy"
-        && policy.list("/spec/policyTypes").any(|it| it == kind)
+        && is_about
         && selects(policy.at("/spec/podSelector"), labels(pods))
 }
 
-/// Of the same namespace; by labels alone, as ours do.
+/// Of the same namespace.
 fn selects(selector: &Value, labels: &Value) -> bool {
     let wanted = selector["matchLabels"].as_object();
-    wanted
+    let has_labels = wanted
         .into_iter()
         .flatten()
-        .all(|(name, value)| labels[name] == *value)
+        .all(|(name, value)| labels[name] == *value);
+    has_labels
+        && elements(&selector["matchExpressions"]).all(|expression| {
+            let label = &labels[expression["key"].as_str().unwrap_or_default()];
+            let is_one = elements(&expression["values"]).any(|value| value == label);
+            match expression["operator"].as_str() {
+                Some("In") => is_one,
+                Some("NotIn") => !is_one,
+                Some("Exists") => !label.is_null(),
+                _ => label.is_null(),
+            }
+        })
 }
 
-fn lets(rule: &Value, peers: &str, labels: &Value, port: &Value) -> bool {
+fn lets(rule: &Value, peers: &str, labels: &Value, pods: &Object, port: &Value) -> bool {
     let is_peer = |peer: &Value| {
         peer["namespaceSelector"].is_null()
             && peer["ipBlock"].is_null()
             && selects(&peer["podSelector"], labels)
     };
+    let is_port = |open: &Value| {
+        if open["port"].is_null() {
+            return true;
+        }
+        let Some(first) = number_of(pods, &open["port"]) else {
+            return false;
+        };
+        let last = open["endPort"].as_u64().or(first.as_u64());
+        (first.as_u64()..=last).contains(&port.as_u64())
+    };
     (rule[peers].is_null() || elements(&rule[peers]).any(is_peer))
-        && (rule["ports"].is_null() || elements(&rule["ports"]).any(|it| it["port"] == *port))
+        && (rule["ports"].is_null() || elements(&rule["ports"]).any(is_port))
 }

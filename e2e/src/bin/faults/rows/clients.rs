@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use e2e::{Road, Scene, Stack, Toxiproxy};
+use e2e::{Balancer, Road, Scene, Stack, Toxiproxy};
 use futures_util::future::join_all;
 use rustix::process::Signal;
 use serde_json::json;
 use testkit::app::client;
 use testkit::eventually;
 use testkit::oracle::{Intent, Oracle, Outcome};
-use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Case;
@@ -220,30 +219,19 @@ pub(crate) async fn drained(case: Case) -> Vec<Report> {
         ("CUSTOMER_MANAGEMENT_URL", "http://127.0.0.1:1"),
     ];
     let (stays, leaves) = (scene.buy_with(&with).await, scene.buy_with(&with).await);
-    let endpoints = Arc::new(Mutex::new(vec![stays.url(), leaves.url()]));
-    let (oracle, over, turn) = (
+    let service = Balancer::start(vec![stays.address(), leaves.address()]).await;
+    let (oracle, over) = (
         Arc::new(Oracle::default()),
         Arc::new(AtomicBool::new(false)),
-        Arc::new(AtomicU64::new(0)),
     );
     let failed = Arc::new(AtomicU64::new(0));
     let buyers: Vec<_> = (0..BUYERS)
         .map(|n| {
-            let (endpoints, oracle, over, turn, failed) = (
-                endpoints.clone(),
-                oracle.clone(),
-                over.clone(),
-                turn.clone(),
-                failed.clone(),
-            );
+            let (oracle, over, failed) = (oracle.clone(), over.clone(), failed.clone());
+            let url = service.url();
             tokio::spawn(async move {
                 let client = client();
                 while !over.load(Ordering::Relaxed) {
-                    let url = {
-                        let endpoints = endpoints.lock().await;
-                        let turn = turn.fetch_add(1, Ordering::Relaxed);
-                        endpoints[usize::try_from(turn).unwrap() % endpoints.len()].clone()
-                    };
                     let intent = Intent::new(&format!("user-{n}"), false);
                     if !matches!(
                         oracle.buy(&client, &url, &intent).await,
@@ -266,7 +254,7 @@ pub(crate) async fn drained(case: Case) -> Vec<Report> {
     let told = Instant::now();
     sleep(DROPS_AFTER).await;
     let after = answered().await;
-    endpoints.lock().await.pop();
+    service.remove(leaves.address());
     let mut leaves = leaves;
     let status = leaves.ended().await;
     let took = told.elapsed();
