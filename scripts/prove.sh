@@ -45,7 +45,7 @@ die() {
 ask() { curl -q --silent --max-time 20 --output "$dir/answer" --write-out '%{http_code}' "$@" || true; }
 
 # ids: of the answer, in its order.
-ids() { sed 's/"id":/\n&/g' "$dir/answer" | sed -n 's/^"id":"\([^"]*\)".*/\1/p'; }
+ids() { { cat "$dir/answer" && echo; } | sed 's/"id":/\n&/g' | sed -n 's/^"id":"\([^"]*\)".*/\1/p'; }
 
 user=prove-$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
 again=0

@@ -152,14 +152,13 @@ axe() {
 prerequisites() {
     rust
     system_packages
+    bash scripts/services.sh install
+    bash scripts/images.sh install
     get_cargo cargo-deny "$cargo_deny"
     axe
-    bash scripts/services.sh install
     bash scripts/schemathesis.sh install
     bash scripts/manifests.sh install
-    # Go is there now.
     get_go_program github.com/rhysd/actionlint "$actionlint" "$actionlint_sum" ./cmd/actionlint "$PWD/.tools/actionlint-$actionlint"
-    bash scripts/images.sh install
 }
 
 services() {
@@ -190,9 +189,10 @@ scripts() {
     ".tools/actionlint-$actionlint"
 }
 
-# The runner's own output, and one line that adds it up.
+# The runner's own output, and one line that adds it up. More of them at a time than there are processors: most of their time they wait
+# for brokers.
 tests() {
-    cargo test --workspace --release --locked 2>&1 | tee "$scratch/tests"
+    RUST_TEST_THREADS=$(($(nproc) * 2)) cargo test --workspace --release --locked 2>&1 | tee "$scratch/tests"
     awk '/^test result:/ { passed += $4; failed += $6; skipped += $8 }
         END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped }' "$scratch/tests"
 }
@@ -271,7 +271,8 @@ images() {
 
 # buy with what AWS Lambda needs, which no other build has: its tests, and the build that the README names.
 lambda() {
-    cargo test --release --locked -p buy --features lambda
+    # Of the whole workspace, so that what the other tests were built from serves here as well.
+    cargo test --release --locked --workspace --features buy/lambda --test lambda
     cargo build --release --locked -p buy --features lambda
 }
 

@@ -9,8 +9,8 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use e2e::{Road, Scene, Servers, Stack, scratch};
 use tempfile::TempDir;
+use testkit::app::TestApp;
 use testkit::eventually;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -83,15 +83,12 @@ async fn it_fails_where_purchases_are_missing_or_the_command_fails() {
 }
 
 /// A shop that acknowledges one id for everything, and lists what it is told to list.
-async fn lies(listed: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+async fn lies(listed: &'static str) -> TestApp {
     let acknowledged = (StatusCode::CREATED, r#"{"purchase":{"id":"one"}}"#);
     let shop = Router::new()
         .route("/buy", post(async move || acknowledged))
         .route("/getAllUserBuys/{user}", get(async move || listed));
-    tokio::spawn(async move { axum::serve(listener, shop).await });
-    format!("http://{address}")
+    TestApp::start(shop).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,9 +99,9 @@ async fn it_fails_where_something_is_listed_twice_or_was_never_bought() {
     ] {
         let mut prove = Command::new("bash");
         prove.arg("scripts/prove.sh").current_dir(REPOSITORY);
-        let base = lies(listed).await;
+        let shop = lies(listed).await;
         prove
-            .env("API_BASE", base)
+            .env("API_BASE", &shop.url)
             .env("PURCHASES", "1")
             .env("PROVE_DEADLINE_S", "1");
         let lied = tokio::task::spawn_blocking(move || prove.output().unwrap())
