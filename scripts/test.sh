@@ -154,11 +154,14 @@ prerequisites() {
     system_packages
     bash scripts/services.sh install
     bash scripts/images.sh install
-    get_cargo cargo-deny "$cargo_deny"
+    # Built while the others are got, which mostly wait for the network.
+    get_cargo cargo-deny "$cargo_deny" &
+    local building=$!
     axe
     bash scripts/schemathesis.sh install
     bash scripts/manifests.sh install
     get_go_program github.com/rhysd/actionlint "$actionlint" "$actionlint_sum" ./cmd/actionlint "$PWD/.tools/actionlint-$actionlint"
+    wait "$building" || die "cargo-deny could not be built"
 }
 
 services() {
@@ -271,8 +274,7 @@ images() {
 
 # buy with what AWS Lambda needs, which no other build has: its tests, and the build that the README names.
 lambda() {
-    # Of the whole workspace, so that what the other tests were built from serves here as well.
-    cargo test --release --locked --workspace --features buy/lambda --test lambda
+    cargo test --release --locked -p buy --features lambda
     cargo build --release --locked -p buy --features lambda
 }
 

@@ -1,8 +1,5 @@
 //! `scripts/deploy-k8s.sh`.
 
-use e2e::{path_of, scratch};
-use testkit::product::{Folder, Product};
-
 use crate::deploy;
 
 const ME: &str = "deploy-k8s";
@@ -166,22 +163,4 @@ fn what_was_bought_outlives_what_is_taken_away() {
         "{:?}",
         without.calls
     );
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_the_end_it_buys_something() {
-    let folder = Folder::new(path_of("user-buy-list"), scratch());
-    let product = Product::start(&folder).await;
-    let page = product.page.trim_end_matches('/').to_owned();
-    let deployed = tokio::task::spawn_blocking(move || deploy(ME, &[], &[("PAGE", page.as_str())]));
-    let deployed = deployed.await.unwrap();
-    assert!(
-        deployed.succeeded && deployed.said.contains("smoke: "),
-        "{}",
-        deployed.said
-    );
-    assert_eq!(folder.count("purchases"), 2);
-    let nobody = deploy(ME, &[], &[("PAGE", "http://127.0.0.1:1")]);
-    assert!(!nobody.succeeded);
-    product.stop().await;
 }

@@ -2,9 +2,6 @@
 
 use std::path::Path;
 
-use e2e::{path_of, scratch};
-use testkit::product::{Folder, Product};
-
 use crate::deploy;
 
 const ME: &str = "deploy-knative";
@@ -133,22 +130,4 @@ fn what_is_taken_away_is_asked_for_nothing_more() {
         format!("{delete} ksvc/query ksvc/storer ksvc/buy ksvc/frontend kafkasink/dead-letters"),
     ];
     assert_eq!(recorded.changes(), expected);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_the_end_it_buys_something() {
-    let folder = Folder::new(path_of("user-buy-list"), scratch());
-    let product = Product::start(&folder).await;
-    let page = product.page.clone();
-    let deployed = tokio::task::spawn_blocking(move || deploy(ME, &[], &[("PAGE", page.as_str())]));
-    let deployed = deployed.await.unwrap();
-    assert!(
-        deployed.succeeded && deployed.said.contains("smoke: "),
-        "{}",
-        deployed.said
-    );
-    assert_eq!(folder.count("purchases"), 2);
-    let nobody = deploy(ME, &[], &[("PAGE", "http://127.0.0.1:1")]);
-    assert!(!nobody.succeeded);
-    product.stop().await;
 }

@@ -14,8 +14,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use e2e::scratch;
+use e2e::{path_of, scratch};
 use tempfile::TempDir;
+use testkit::product::{Folder, Product};
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -99,5 +100,22 @@ impl Recorded {
     fn refused(&self, why: &str) {
         assert!(!self.succeeded && self.said.contains(why), "{}", self.said);
         assert!(self.changes().is_empty(), "{:?}", self.calls);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_the_end_it_buys_something() {
+    for name in ["deploy-k8s", "deploy-knative"] {
+        let folder = Folder::new(path_of("user-buy-list"), scratch());
+        let product = Product::start(&folder).await;
+        let page = product.page.trim_end_matches('/').to_owned();
+        let deployed = tokio::task::spawn_blocking(move || deploy(name, &[], &[("PAGE", &page)]));
+        let deployed = deployed.await.unwrap();
+        let said = &deployed.said;
+        assert!(deployed.succeeded && said.contains("smoke: "), "{said}");
+        assert_eq!(folder.count("purchases"), 2);
+        let nobody = deploy(name, &[], &[("PAGE", "http://127.0.0.1:1")]);
+        assert!(!nobody.succeeded, "{name}");
+        product.stop().await;
     }
 }
