@@ -50,10 +50,10 @@ get_python() {
     mv -T "$home.partial" "$home"
 }
 
-# What Go keeps, the standard library built once more among it, is in the folder of now, and goes with it.
+# Modules are in the folder of now, and go with it. What was compiled stays: all programs need the same standard library.
 go_here() {
     command -v go >/dev/null || die "go is missing; install it (Debian: golang-go)"
-    export GOMODCACHE=$PWD/modules GOCACHE=$PWD/cache GOTOOLCHAIN=local GOWORK=off CGO_ENABLED=0
+    export GOMODCACHE=$PWD/modules GOCACHE=$root/.tools/go-build GOTOOLCHAIN=local GOWORK=off CGO_ENABLED=0
     export GOFLAGS='-modcacherw -buildvcs=false'
 }
 

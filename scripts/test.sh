@@ -35,6 +35,7 @@ case "${1:-}" in
 esac
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+root=$PWD
 # Nothing here asks anybody anything.
 exec </dev/null
 # A snapshot that is missing or differs is a failure, never a new file.
@@ -154,14 +155,11 @@ prerequisites() {
     system_packages
     bash scripts/services.sh install
     bash scripts/images.sh install
-    # Built while the others are got, which mostly wait for the network.
-    get_cargo cargo-deny "$cargo_deny" &
-    local building=$!
+    get_cargo cargo-deny "$cargo_deny"
     axe
     bash scripts/schemathesis.sh install
     bash scripts/manifests.sh install
     get_go_program github.com/rhysd/actionlint "$actionlint" "$actionlint_sum" ./cmd/actionlint "$PWD/.tools/actionlint-$actionlint"
-    wait "$building" || die "cargo-deny could not be built"
 }
 
 services() {
