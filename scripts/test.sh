@@ -160,6 +160,8 @@ prerequisites() {
     bash scripts/schemathesis.sh install
     bash scripts/manifests.sh install
     get_go_program github.com/rhysd/actionlint "$actionlint" "$actionlint_sum" ./cmd/actionlint "$PWD/.tools/actionlint-$actionlint"
+    # Of no use to anybody any more.
+    rm -rf .tools/go-build
 }
 
 services() {
