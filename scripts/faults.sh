@@ -51,7 +51,8 @@ die() {
     exit 1
 }
 
-target_of() { cargo metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'; }
+# shellcheck source=scripts/target.sh
+. scripts/target.sh
 
 # Programs only; those that scripts/test.sh builds together with the tests are as good.
 build() { cargo build --workspace --release --locked --bins --quiet; }
@@ -68,7 +69,7 @@ own_services() {
 suite() {
     [ -z "$build" ] || build
     [[ " ${arguments[*]} " == *" --list "* ]] || own_services
-    "$(target_of)/release/faults" "${arguments[@]}"
+    "$(target_folder)/release/faults" "${arguments[@]}"
 }
 
 # --- the proof ---------------------------------------------------------------------------------------------------------
@@ -106,7 +107,7 @@ prove() {
     git ls-files -z | tar --create --null --files-from=- | tar --extract --directory="$copy"
     ln -s "$PWD/.tools" "$copy/.tools"
     # What was built of others' crates is the same.
-    [ -d "$proof/target" ] || cp -a "$(target_of)" "$proof/target"
+    [ -d "$proof/target" ] || cp -a "$(target_folder)" "$proof/target"
     own_services
     for file in "${files[@]}"; do sabotage "$file" || missed=$((missed + 1)); done
     echo "${#files[@]} ways to break the promise, $missed not noticed"

@@ -48,6 +48,8 @@ die() {
 
 # shellcheck source=scripts/packages.sh
 . scripts/packages.sh
+# shellcheck source=scripts/target.sh
+. scripts/target.sh
 # shellcheck source=scripts/containers.sh
 . scripts/containers.sh
 
@@ -75,7 +77,7 @@ compile() {
     host=$(rustc --version --verbose | sed -n 's/^host: //p')
     RUSTFLAGS='-C target-feature=+crt-static' CARGO_PROFILE_RELEASE_STRIP=symbols \
         .tools/bin/cargo-auditable auditable build --release --locked --target "$host" "${@/#/--package=}"
-    built=$(cargo metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/$host/release
+    built=$(target_folder)/$host/release
 }
 
 # programs FOLDER NAME...

@@ -57,6 +57,8 @@ die() {
     exit 1
 }
 
+# shellcheck source=scripts/target.sh
+. scripts/target.sh
 # shellcheck source=scripts/containers.sh
 . scripts/containers.sh
 
@@ -68,7 +70,7 @@ if [ -n "$build" ] && [ -n "$images" ]; then
 elif [ -n "$build" ]; then
     cargo build --release --locked "${functions[@]/#/--package=}" --package=kafka-source
 fi
-release=$(cargo metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/release
+release=$(target_folder)/release
 services=$(bash scripts/services.sh up)
 eval "$services"
 

@@ -59,6 +59,8 @@ die() {
     exit 1
 }
 
+# shellcheck source=scripts/target.sh
+. scripts/target.sh
 # shellcheck source=scripts/packages.sh
 . scripts/packages.sh
 
@@ -244,7 +246,7 @@ smoke_against() { API_BASE=$2 bash scripts/smoke.sh || smoke_failed "$1" "script
 
 smoke() {
     local release port
-    release=$(cargo metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/release
+    release=$(target_folder)/release
     serve user-buy-list '^Ctrl-C' "$release/user-buy-list" --data-dir "$scratch/data" \
         --port 0 --buy-port 0 --storer-port 0 --query-port 0
     smoke_against user-buy-list "$(address_of buy)"

@@ -123,7 +123,7 @@ impl Program {
         self.process.said()
     }
 
-    pub fn pid(&self) -> i32 {
+    fn pid(&self) -> i32 {
         self.process.pid().as_raw_nonzero().get()
     }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::Findings;
 use super::environment::Environment;
 use super::programs::{connections, program_of};
+use super::services::{pods_behind, target_of};
 use crate::Object;
 use crate::object::elements;
 
@@ -53,18 +54,9 @@ fn addresses<'a>(name: &str, value: &'a str) -> Vec<(&'a str, u64)> {
 fn barred(from: &Object, host: &str, port: u64, objects: &[Object]) -> Option<String> {
     let mut services = objects.iter().filter(|object| object.is_service());
     let service = services.find(|service| service.name() == host)?;
-    let selector = service.at("/spec/selector").as_object()?;
-    let is_behind = |object: &&Object| {
-        let labels = labels(object);
-        selector.iter().all(|(name, value)| labels[name] == *value)
-    };
-    let to = objects.iter().find(is_behind)?;
+    let to = pods_behind(service, objects)?;
     let open = service.list("/spec/ports").find(|it| it["port"] == port)?;
-    let target = match &open["targetPort"] {
-        Value::Null => &open["port"],
-        target => target,
-    };
-    let number = number_of(to, target)?;
+    let number = number_of(to, target_of(open))?;
     [
         ("Egress", "/spec/egress", "to", from, to),
         ("Ingress", "/spec/ingress", "from", to, from),

@@ -27,22 +27,15 @@ pub(super) fn lead_to_ports(objects: &[Object], findings: &mut Findings) {
 
 /// Its pods, and the ports of them that it leads to.
 fn behind(service: &Object, objects: &[Object], findings: &mut Findings) {
-    let Some(selector) = service.at("/spec/selector").as_object() else {
+    if !service.at("/spec/selector").is_object() {
         return;
-    };
-    let is_selected = |object: &&Object| {
-        let labels = object.at("/spec/template/metadata/labels");
-        selector.iter().all(|(name, value)| labels[name] == *value)
-    };
-    let Some(pods) = objects.iter().find(is_selected) else {
+    }
+    let Some(pods) = pods_behind(service, objects) else {
         findings.add(service, "selects no pods");
         return;
     };
     for port in service.list("/spec/ports") {
-        let target = match &port["targetPort"] {
-            Value::Null => &port["port"],
-            target => target,
-        };
+        let target = target_of(port);
         let mut listed = pods
             .containers()
             .flat_map(|container| elements(&container["ports"]));
@@ -53,6 +46,24 @@ fn behind(service: &Object, objects: &[Object], findings: &mut Findings) {
             service,
             format!("leads to port {target}, which {pods} does not have"),
         );
+    }
+}
+
+/// What makes the pods that a Service selects.
+pub(super) fn pods_behind<'a>(service: &Object, objects: &'a [Object]) -> Option<&'a Object> {
+    let selector = service.at("/spec/selector").as_object()?;
+    let mut selected = objects.iter().filter(|object| {
+        let labels = object.at("/spec/template/metadata/labels");
+        selector.iter().all(|(name, value)| labels[name] == *value)
+    });
+    selected.next()
+}
+
+/// The port of the pods that a port of a Service leads to.
+pub(super) fn target_of(port: &Value) -> &Value {
+    match &port["targetPort"] {
+        Value::Null => &port["port"],
+        target => target,
     }
 }
 
