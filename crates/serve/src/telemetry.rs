@@ -2,7 +2,10 @@
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::Env;
 
@@ -10,18 +13,22 @@ use crate::Env;
 pub fn init_telemetry(env: &mut Env<'_>) {
     let filter = env.or(
         "RUST_LOG",
-        "filter directives such as info or info,hyper=debug",
-        EnvFilter::new("info"),
+        "levels such as info or info,hyper=debug",
+        Targets::new().with_default(LevelFilter::INFO),
     );
-    let log = fmt().with_env_filter(filter).with_writer(io::stderr);
+    let log = fmt()
+        .with_max_level(LevelFilter::TRACE)
+        .with_writer(io::stderr);
     // An error means that somebody has set a subscriber already: theirs stays.
     let _ = if io::stderr().is_terminal() {
-        log.try_init()
+        log.finish().with(filter).try_init()
     } else {
         log.with_ansi(false)
             .json()
             .flatten_event(true)
             .with_span_list(false)
+            .finish()
+            .with(filter)
             .try_init()
     };
 }
