@@ -72,12 +72,13 @@ auditable() { get_cargo cargo-auditable "$cargo_auditable"; }
 
 # compile PACKAGE...: into $built. With a target that is named, the flags are for it alone; what runs during the build cannot be static.
 compile() {
-    local host
+    local host small='-Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables'
     auditable
     host=$(rustc --version --verbose | sed -n 's/^host: //p')
-    RUSTFLAGS='-C target-feature=+crt-static' CARGO_PROFILE_RELEASE_STRIP=symbols \
-        .tools/bin/cargo-auditable auditable build --release --locked --target "$host" "${@/#/--package=}"
-    built=$(target_folder)/$host/release
+    RUSTFLAGS='-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs' CFLAGS=$small CXXFLAGS=$small \
+        OPENSSL_SRC_PERL=$PWD/scripts/configure-openssl.sh \
+        .tools/bin/cargo-auditable auditable build --profile image --locked --target "$host" "${@/#/--package=}"
+    built=$(target_folder)/$host/image
 }
 
 # programs FOLDER NAME...
