@@ -24,7 +24,13 @@ const FIELDS: &str = "input, textarea, select";
 /// Keys as WebDriver writes them: Control+A and Control released, Tab, Enter.
 const SELECT_ALL: &str = "\u{e009}a\u{e000}";
 const TAB: &str = "\u{e004}";
-const ENTER: &str = "\u{e007}";
+pub const ENTER: &str = "\u{e007}";
+
+/// No page has so many that a person would go on.
+const STOPS_MAX: usize = 60;
+
+/// A tab of a window.
+pub struct Tab(Value);
 
 /// One window with a profile of its own.
 pub struct Browser {
@@ -61,6 +67,28 @@ impl Browser {
 
     pub async fn back(&self) {
         self.session.post("/back", &json!({})).await;
+    }
+
+    /// Opens another tab of the same window and goes on in it; gives the tab it came from.
+    pub async fn open_tab(&self) -> Tab {
+        let here = self.session.try_get("/window").await.unwrap();
+        let tab = json!({"type": "tab"});
+        let new = self.session.post("/window/new", &tab).await;
+        self.use_tab(&Tab(new["handle"].clone())).await;
+        Tab(here)
+    }
+
+    /// Goes on in another tab.
+    pub async fn use_tab(&self, tab: &Tab) {
+        let handle = json!({"handle": tab.0});
+        self.session.post("/window", &handle).await;
+    }
+
+    /// Whether pages that are opened from now on run their scripts.
+    pub async fn run_scripts(&self, run: bool) {
+        let disabled = json!({"value": !run});
+        self.devtools("Emulation.setScriptExecutionDisabled", disabled)
+            .await;
     }
 
     /// Everything that can be read on the page.
@@ -114,6 +142,36 @@ impl Browser {
         .await;
     }
 
+    /// Presses keys, wherever the focus is.
+    pub async fn type_keys(&self, keys: &str) {
+        let steps = keys.chars().flat_map(|key| {
+            [
+                json!({"type": "keyDown", "value": key}),
+                json!({"type": "keyUp", "value": key}),
+            ]
+        });
+        let steps: Vec<_> = steps.collect();
+        let keyboard = json!({"type": "key", "id": "keyboard", "actions": steps});
+        let actions = json!({"actions": [keyboard]});
+        self.session.post("/actions", &actions).await;
+    }
+
+    /// Presses Tab until the focus is on what a person would call by this name.
+    pub async fn tab_to(&self, name: &str) {
+        let mut passed = Vec::new();
+        while passed.len() < STOPS_MAX {
+            self.type_keys(TAB).await;
+            let active = self.session.try_get("/element/active").await.unwrap();
+            let label = format!("/element/{}/computedlabel", text(&active[ELEMENT]));
+            let label = self.session.try_get(&label).await.unwrap();
+            if label == name {
+                return;
+            }
+            passed.push(text(&label));
+        }
+        panic!("{name:?} is not reached by Tab; there are {passed:?}");
+    }
+
     /// What a field holds.
     pub async fn value(&self, label: &str) -> String {
         let value = self.act(FIELDS, label, async |field| {
@@ -146,6 +204,19 @@ impl Browser {
             self.session
                 .try_post("/actions", &json!({"actions": [mouse]}))
                 .await
+        })
+        .await;
+    }
+
+    /// Chooses in a list by what can be read.
+    pub async fn choose(&self, label: &str, option: &str) {
+        let path = format!(".//option[normalize-space()=\"{option}\"]");
+        let selector = json!({"using": "xpath", "value": path});
+        self.act(FIELDS, label, async |field| {
+            let options = format!("/element/{field}/element");
+            let option = self.session.try_post(&options, &selector).await?;
+            let click = format!("/element/{}/click", text(&option[ELEMENT]));
+            self.session.try_post(&click, &json!({})).await
         })
         .await;
     }
@@ -277,4 +348,8 @@ impl Browser {
         }
         None
     }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }

@@ -29,7 +29,7 @@ mod wait;
 mod webdriver;
 
 pub use balancer::Balancer;
-pub use browser::{Audit, Browser};
+pub use browser::{Audit, Browser, ENTER, Tab};
 pub use delivery::{Buried, Delivery, answered};
 pub use events::Event;
 pub use letters::Letters;

@@ -3,6 +3,8 @@
 // Longer than the gateway's own deadline: its answer says more than our giving up.
 const DEADLINE_MS = 75_000;
 const PAGE_SIZE = 50;
+// More than these in one request are refused.
+const IDS_MAX = 100;
 
 /** A request that did not do what was asked; `fields` maps a field's name to its message. */
 export class Refusal extends Error {
@@ -25,16 +27,21 @@ export function freshKey() {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-/** Resolves to the purchase as recorded; rejects with a Refusal. */
+/**
+ * Resolves to `{purchase, tookMs, parts}`: the purchase as recorded, the time until the answer as seen from here, and what buy
+ * says of its parts, a Map from their names to milliseconds. Rejects with a Refusal.
+ */
 export async function buy(order, key) {
+  const sent = performance.now();
   const response = await send("buy", {
     method: "POST",
     headers: { "Content-Type": "application/json", "Idempotency-Key": `"${key}"` },
     body: JSON.stringify(order),
   });
+  const tookMs = performance.now() - sent;
   if (response.status !== 201) throw await refusal(response);
   const { purchase } = await json(response);
-  return purchase;
+  return { purchase, tookMs, parts: timings(response.headers.get("Server-Timing")) };
 }
 
 /** The newest purchases of a user: `{purchases, next}`, `next` being the address of the older ones or null. */
@@ -42,9 +49,25 @@ export const list = (userid, signal) => page(`${address(userid)}?limit=${PAGE_SI
 
 export const older = (next, signal) => page(next, { signal });
 
-/** As `list`, but the answer waits up to ten seconds until purchase `id` is in it: `{purchases, next, contains}`. */
-export const listWith = (userid, id, signal) =>
-  page(`${address(userid)}?contains=${encodeURIComponent(id)}&limit=${PAGE_SIZE}`, { headers: { Prefer: "wait=10" }, signal });
+/** As `list`, but the answer waits up to ten seconds until all these purchases are listed: `{purchases, next, contains}`. */
+export function listWith(userid, ids, signal) {
+  const contains = ids.slice(0, IDS_MAX).map((id) => `contains=${encodeURIComponent(id)}`);
+  return page(`${address(userid)}?${contains.join("&")}&limit=${PAGE_SIZE}`, { headers: { Prefer: "wait=10" }, signal });
+}
+
+/** All purchases of a user in sums: `{count, total, byItem, byDay}`. */
+export async function summary(userid, signal) {
+  const response = await send(`${address(userid)}?summary=true`, { signal });
+  if (response.status !== 200) throw await refusal(response);
+  return json(response);
+}
+
+/** All purchases of a user as a table for spreadsheets; rejects if it is not whole. */
+export async function table(userid) {
+  const response = await send(address(userid), { headers: { Accept: "text/csv" } });
+  if (response.status !== 200) throw await refusal(response);
+  return body(response, "blob");
+}
 
 async function page(url, options) {
   const response = await send(url, options);
@@ -60,11 +83,11 @@ async function page(url, options) {
 
 function address(userid) {
   // A browser resolves these in any address; nobody can buy as either.
-  if (userid === "." || userid === "..") throw new Refusal("A user ID cannot be . or ..; choose another.");
+  if (userid === "." || userid === "..") throw new Refusal("A user ID cannot be . or ..; choose another.", { status: 400 });
   try {
     return `getAllUserBuys/${encodeURIComponent(userid)}`;
   } catch {
-    throw new Refusal("This user ID has characters that cannot be sent.");
+    throw new Refusal("This user ID has characters that cannot be sent.", { status: 400 });
   }
 }
 
@@ -79,9 +102,11 @@ async function send(url, options) {
   }
 }
 
-async function json(response) {
+const json = (response) => body(response, "json");
+
+async function body(response, kind) {
   try {
-    return await response.json();
+    return await response[kind]();
   } catch (cause) {
     if (cause.name === "AbortError") throw cause;
     throw new Refusal("The answer broke off or could not be read.", { status: response.status });
@@ -108,4 +133,10 @@ export function nextPage(link, base) {
     if (/;\s*rel\s*=\s*"?(?:[^";]*\s)?next(?:\s[^";]*)?"?\s*(?:;|$)/i.test(parameters)) return new URL(target, base).href;
   }
   return null;
+}
+
+/** Durations of a Server-Timing header, by name. */
+function timings(header) {
+  const parts = (header ?? "").matchAll(/([^\s,;]+)\s*;\s*dur=([\d.]+)/g);
+  return new Map(Array.from(parts, ([, name, ms]) => [name, Number(ms)]));
 }

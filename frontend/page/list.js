@@ -1,153 +1,176 @@
-// The list of one user's purchases: what the server listed, and above that what it accepted and has not listed yet.
+// The list of one user's purchases: what the server listed, and what it accepted and has not listed yet.
 
+import { acceptedOf, forgetAccepted, keepAccepted, onAcceptedElsewhere } from "./accepted.js";
 import { list, listWith, older, Refusal } from "./api.js";
-import { quote } from "./quote.js";
 
-// A purchase is normally stored within a second; each ask waits ten. After that the person decides, by Reload.
-const ASKS_MAX = 6;
-const PAUSE_MS = 1_000;
+// Between two questions when an answer did not help: a function or a store that is away is asked less and less often.
+const PAUSE_MIN_MS = 1_000;
+const PAUSE_MAX_MS = 10_000;
+// How long an answer may take until the person is told why.
+const SLOW_MS = 2_500;
 
-const money = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 6 });
-const time = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-
-/** `elements`: rows, scroll, status, more, reload. Returns `show(userid)` and `accept(purchase)`. */
-export function purchaseList({ rows, scroll, status, more, reload }) {
+/**
+ * `view` gets what is known whenever that changes: `changed({userid, stored, accepted, more, state})`, `stored` and `accepted` newest
+ * first, `state` being loading, slow, asking (again, by itself), failed, refused or ready, with `problem` if there is one;
+ * `appeared(id, ms)` for a purchase that was waited for; `grown()` when the list may have more on it than before. Returns `show(userid)`, `accept(purchase)`, `extend()` and `again()`.
+ */
+export function purchaseList(view) {
   let userid = "";
   let stored = [];
   let accepted = new Map();
+  // Milliseconds from the answer of buy until the purchase was seen in the list, by id.
+  const waited = new Map();
   let next = null;
+  let state = "ready";
+  let problem = null;
+  let listed = false;
+  let following = false;
+  let extending = false;
   // Ends every request of the list that is no longer shown.
   let current = new AbortController();
 
   function show(user) {
-    if (user !== userid) accepted = new Map();
+    current.abort();
+    current = new AbortController();
     userid = user;
-    restart();
     stored = [];
+    accepted = user ? acceptedOf(user) : new Map();
     next = null;
-    render();
-    if (userid) read("Loading…", (signal) => list(userid, signal), merge);
-    else say("Enter a user ID to see its purchases.");
+    listed = false;
+    following = false;
+    extending = false;
+    if (user) follow();
+    else become("ready");
   }
 
   function accept(purchase) {
-    if (purchase.userid !== userid) show(purchase.userid);
-    accepted.set(purchase.id, purchase);
-    render();
-    follow(purchase.id, current.signal);
+    const entry = { purchase, at: Date.now() };
+    keepAccepted(entry);
+    if (purchase.userid !== userid) return show(purchase.userid);
+    accepted.set(purchase.id, entry);
+    become(state, problem);
+    follow();
   }
 
-  async function follow(id, signal) {
-    for (let ask = 0; ask < ASKS_MAX && accepted.has(id) && !signal.aborted; ask += 1) {
-      try {
-        const page = await listWith(userid, id, signal);
-        if (signal.aborted) return;
-        // Beyond the newest fifty it is stored and yet not in this page.
-        if (page.contains && !page.purchases.some((purchase) => purchase.id === id)) page.purchases.push(accepted.get(id));
-        merge(page);
-      } catch (failure) {
-        if (!(failure instanceof Refusal)) return;
-      }
-      if (accepted.has(id)) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-    }
-    if (accepted.has(id) && !signal.aborted) say("Accepted and safe, but not in the list yet. Reload in a while.");
-  }
-
-  async function read(progress, ask, then) {
+  // Until there is a list and everything that was accepted is on it. One question asks for all of them, and its answer waits for them.
+  async function follow() {
+    if (following) return;
+    following = true;
     const { signal } = current;
-    say(progress);
-    more.setAttribute("aria-disabled", "true");
+    let pause = PAUSE_MIN_MS;
+    while (!signal.aborted && (!listed || accepted.size > 0)) {
+      const helped = await ask(signal);
+      if (signal.aborted) return;
+      if (helped) {
+        pause = PAUSE_MIN_MS;
+        continue;
+      }
+      await sleep(pause, signal);
+      pause = Math.min(pause * 2, PAUSE_MAX_MS);
+    }
+    if (!signal.aborted) following = false;
+  }
+
+  // Whether there is something new.
+  async function ask(signal) {
+    if (!listed) become(problem === null ? "loading" : "asking", problem);
+    const slow = setTimeout(() => !listed && !signal.aborted && become("slow", problem), SLOW_MS);
+    const ids = [...accepted.keys()];
     try {
-      const page = await ask(signal);
-      if (!signal.aborted) then(page);
+      // The first list is there at once; what it does not have is waited for afterwards.
+      const page = ids.length > 0 && listed ? await listWith(userid, ids, signal) : await list(userid, signal);
+      if (signal.aborted) return false;
+      const before = stored.length;
+      const first = !listed;
+      listed = true;
+      // Beyond the newest ones it is stored and yet not in this page.
+      if (page.contains) page.purchases.push(...ids.map((id) => accepted.get(id)?.purchase).filter(Boolean));
+      merge(page);
+      return first || stored.length > before;
     } catch (failure) {
-      if (failure instanceof Refusal && !signal.aborted) say(`The list cannot be shown. ${failure.message}`);
-      else if (!signal.aborted) throw failure;
+      if (!(failure instanceof Refusal)) {
+        if (signal.aborted) return false;
+        throw failure;
+      }
+      // What is wrong with the question stays wrong.
+      const hopeless = failure.status >= 400 && failure.status < 500 && failure.status !== 408 && failure.status !== 429;
+      if (!signal.aborted) become(hopeless ? "refused" : "asking", failure.message);
+      return hopeless && wait(signal);
     } finally {
-      if (!signal.aborted) more.removeAttribute("aria-disabled");
+      clearTimeout(slow);
     }
   }
 
   // A newest page. Purchases are never removed, so a union is right in whatever order answers arrive, but only when the
   // page reaches down to what is shown: otherwise there would be a hole.
   function merge(page) {
-    const ids = new Set(page.purchases.map((purchase) => purchase.id));
-    const meets = page.next === null || stored.some((purchase) => ids.has(purchase.id));
+    const ids = new Set(page.purchases.map(({ id }) => id));
+    const meets = page.next === null || stored.some(({ id }) => ids.has(id));
     const deeper = meets && page.next !== null && stored.length > 0 && !ids.has(stored.at(-1).id);
     if (!deeper) next = page.next;
     stored = union(meets ? stored : [], page.purchases);
-    render();
+    for (const { id } of stored) {
+      if (!accepted.has(id)) continue;
+      waited.set(id, Date.now() - accepted.get(id).at);
+      accepted.delete(id);
+      forgetAccepted(id);
+      view.appeared(id, waited.get(id));
+    }
+    view.grown();
+    become("ready");
   }
 
-  function extend(page) {
-    next = page.next;
-    stored = union(stored, page.purchases);
-    render();
-  }
-
-  function render() {
-    for (const { id } of stored) accepted.delete(id);
-    const shown = [
-      ...newestFirst([...accepted.values()]).map((purchase) => row(purchase, "accepted")),
-      ...stored.map((purchase) => row(purchase, "stored")),
-    ];
-    rows.replaceChildren(...shown);
-    scroll.hidden = shown.length === 0;
-    more.hidden = next === null;
-    reload.hidden = userid === "";
-    if (shown.length === 0) say(userid ? "Nothing bought yet." : "");
-    else say(`${shown.length} ${shown.length === 1 ? "purchase" : "purchases"} of `, quote(userid), `${next ? ", and there are more" : ""}.`);
-  }
-
-  function say(...parts) {
-    const text = parts.map((part) => part.textContent ?? part).join("");
-    // Setting the same text again would make a screen reader repeat it.
-    if (status.textContent !== text) status.replaceChildren(...parts);
-  }
-
-  function restart() {
-    current.abort();
-    current = new AbortController();
-    more.removeAttribute("aria-disabled");
-  }
-
-  more.addEventListener("click", () => {
-    if (next === null || more.getAttribute("aria-disabled") === "true") return;
+  /** Older ones, if there are any and nobody asks for them yet. */
+  async function extend() {
+    if (next === null || extending) return;
+    const { signal } = current;
     const from = next;
-    read("Loading more…", (signal) => older(from, signal), (page) => next === from && extend(page));
+    extending = true;
+    become("loading");
+    try {
+      const page = await older(from, signal);
+      if (signal.aborted) return;
+      // Unless a newest page has begun the list anew meanwhile.
+      if (next === from) {
+        next = page.next;
+        stored = union(stored, page.purchases);
+      }
+      become("ready");
+    } catch (failure) {
+      if (signal.aborted) return;
+      if (!(failure instanceof Refusal)) throw failure;
+      become("failed", failure.message);
+    } finally {
+      if (!signal.aborted) extending = false;
+    }
+  }
+
+  function become(nextState, why = null) {
+    state = nextState;
+    problem = why;
+    const shown = newestFirst([...accepted.values()].map(({ purchase }) => purchase));
+    view.changed({ userid, stored, accepted: shown, waited, more: next !== null, state, problem });
+  }
+
+  onAcceptedElsewhere(() => {
+    if (!userid) return;
+    const known = new Set(stored.map(({ id }) => id));
+    for (const [id, entry] of acceptedOf(userid)) if (!known.has(id)) accepted.set(id, entry);
+    become(state, problem);
+    follow();
   });
-  reload.addEventListener("click", () => {
-    const waiting = [...accepted.keys()];
-    show(userid);
-    for (const id of waiting) follow(id, current.signal);
+
+  return { show, accept, extend, again: () => show(userid) };
+}
+
+const sleep = (ms, signal) =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
   });
 
-  return { show, accept };
-}
-
-function row(purchase, state) {
-  const line = document.createElement("tr");
-  const at = new Date(purchase.timestamp);
-  const stamp = document.createElement("time");
-  stamp.dateTime = purchase.timestamp;
-  stamp.textContent = Number.isNaN(at.getTime()) ? purchase.timestamp : time.format(at);
-  line.append(
-    cell(purchase.item ?? "—"),
-    cell(money.format(purchase.price), "number"),
-    cell(stamp, "time"),
-    cell(state, state),
-    cell(purchase.id, "id"),
-  );
-  return line;
-}
-
-function cell(content, className = "") {
-  const data = document.createElement("td");
-  data.className = className;
-  // A string becomes a text node: nothing of a purchase is ever read as markup.
-  data.append(content);
-  return data;
-}
+/** Until somebody starts again. */
+const wait = (signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve(false), { once: true }));
 
 const union = (some, others) => newestFirst([...new Map([...some, ...others].map((purchase) => [purchase.id, purchase])).values()]);
 

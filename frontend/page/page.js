@@ -1,62 +1,83 @@
-// The form: one intent at a time, its key kept until the purchase is recorded.
+// Puts the page together: who buys, what, and what became of it.
 
-import { buy, freshKey, Refusal } from "./api.js";
+import { buy, Refusal, table } from "./api.js";
+import { amount, make, quote, say } from "./elements.js";
+import { glance } from "./glance.js";
+import { intentOf, leaveOpen, openIntents, settle } from "./intents.js";
 import { purchaseList } from "./list.js";
-import { quote } from "./quote.js";
+import { browser } from "./memory.js";
+import { purchasePath } from "./path.js";
+import { receipt } from "./receipt.js";
 import { surprise } from "./surprise.js";
 
 const FIELDS = ["username", "userid", "item", "price"];
 const element = (id) => document.getElementById(id);
 const form = element("buy");
 const fields = Object.fromEntries(FIELDS.map((name) => [name, element(name)]));
+
+const path = purchasePath(element("path"), element("path-words"));
+const paper = receipt(element, { extend: () => purchases.extend(), again: () => purchases.again() });
+const sums = glance(
+  {
+    totals: { count: element("count"), average: element("average"), total: element("total") },
+    section: element("glance"),
+    days: element("days"),
+    items: element("items"),
+    highest: element("highest"),
+  },
+  paper.summed,
+);
 const purchases = purchaseList({
-  rows: element("rows"),
-  scroll: element("scroll"),
-  status: element("list-status"),
-  more: element("more"),
-  reload: element("reload"),
+  changed: paper.show,
+  grown: () => sums.refresh(),
+  appeared: path.stored,
 });
 
-// The last intent that is not known to be recorded: {order, key}. It outlives a reload of the page, so that pressing Buy
-// again after a failure repeats the same purchase instead of making a second one.
-let intent = recall(sessionStorage, "intent");
-if (typeof intent?.key !== "string" || typeof intent.order !== "object") intent = null;
-let inFlight = false;
+// --- buying ---------------------------------------------------------------------------------------------------------------
 
-function readForm() {
-  const order = Object.fromEntries(FIELDS.map((name) => [name, fields[name].value.trim()]));
-  if (order.item === "") delete order.item;
-  return order;
-}
+// While there is no answer, nothing else is bought: presses that come then are those of impatience.
+let inFlight = null;
 
 async function submit(order) {
-  if (inFlight) return;
-  inFlight = true;
-  const button = form.querySelector("[type=submit]");
-  button.setAttribute("aria-disabled", "true");
+  if (inFlight !== null) return;
+  const intent = intentOf(order);
+  inFlight = intent;
+  form.setAttribute("aria-busy", "true");
   clearFailure();
-  element("status").textContent = "Buying…";
-  if (JSON.stringify(intent?.order) !== JSON.stringify(order)) intent = { order, key: freshKey() };
-  keep(sessionStorage, "intent", intent);
+  showOpen();
+  say(element("status"), "Buying…");
+  path.sending();
   try {
-    const purchase = await buy(intent.order, intent.key);
-    settle();
-    element("status").replaceChildren("Bought: ", purchase.item === undefined ? "a purchase" : quote(purchase.item), ".");
+    const bought = await buy(intent.order, intent.key);
+    settle(intent);
+    const { purchase } = bought;
+    say(element("status"), "Bought: ", purchase.item === undefined ? "something" : quote(purchase.item), ".");
     for (const name of ["item", "price"]) if (fields[name].value.trim() === (order[name] ?? "")) fields[name].value = "";
+    path.accepted(bought);
     choose(purchase.userid);
     purchases.accept(purchase);
   } catch (failure) {
-    element("status").textContent = "";
+    say(element("status"), "");
     if (!(failure instanceof Refusal)) throw failure;
-    showFailure(failure);
+    refuse(intent, failure);
   } finally {
-    inFlight = false;
-    button.removeAttribute("aria-disabled");
+    inFlight = null;
+    form.removeAttribute("aria-busy");
+    showOpen();
   }
 }
 
-/** `reason`: texts and elements, if the failure has no words of its own for it. */
-function showFailure(failure, reason = [failure.message]) {
+function refuse(intent, failure) {
+  const repeatable = failure.status === 0 || failure.status === 201 || failure.status === 408 || failure.status === 429 || failure.status >= 500;
+  if (repeatable) {
+    const recorded = failure.recorded === "no";
+    leaveOpen(intent, `${failure.message} ${recorded ? "Nothing was recorded." : "It is not known whether it was recorded: a retry repeats this purchase and never buys twice."}`);
+    if (recorded) path.refused();
+    else path.unanswered();
+    return;
+  }
+  settle(intent);
+  path.refused();
   const rest = [];
   for (const [name, message] of failure.fields) {
     if (!(name in fields)) {
@@ -67,35 +88,44 @@ function showFailure(failure, reason = [failure.message]) {
     element(`${name}-error`).textContent = message;
   }
   const marked = failure.fields.size > rest.length;
-  const lines = [marked ? "Not bought: see the marked fields." : reason, ...rest];
-  const repeatable = failure.status === 0 || failure.status === 201 || failure.status === 408 || failure.status === 429 || failure.status >= 500;
-  if (!repeatable) settle();
-  else if (failure.recorded === "no") lines.push("Nothing was recorded. You can retry.");
-  else lines.push("It is not known whether the purchase was recorded. Retry is safe: it repeats the same purchase and never buys twice.");
-  element("failure").replaceChildren(...lines.map((parts) => paragraph([parts].flat())));
-  element("retry").hidden = !repeatable;
+  const lines = [marked ? "Not bought: see the marked fields." : `Not bought. ${failure.message}`, ...rest];
+  element("failure").replaceChildren(...lines.map((line) => make("p", {}, line)));
   FIELDS.map((name) => fields[name]).find((field) => field.getAttribute("aria-invalid"))?.focus();
 }
 
 function clearFailure() {
   element("failure").replaceChildren();
-  element("retry").hidden = true;
   for (const name of FIELDS) {
     fields[name].removeAttribute("aria-invalid");
     element(`${name}-error`).textContent = "";
   }
 }
 
-function settle() {
-  intent = null;
-  keep(sessionStorage, "intent", null);
+/** Purchases that were sent and not answered, each with a way out. */
+function showOpen() {
+  const open = openIntents().filter((intent) => intent !== inFlight);
+  const entries = open.map((intent) => {
+    const { item, price } = intent.order;
+    const retry = make("button", { type: "button" }, "Retry the same purchase");
+    retry.addEventListener("click", () => submit(intent.order));
+    const forget = make("button", { type: "button", class: "quiet" }, "Dismiss");
+    forget.addEventListener("click", () => {
+      settle(intent);
+      showOpen();
+    });
+    return make(
+      "li",
+      {},
+      make("p", {}, "No answer yet: ", item === undefined ? "something" : quote(item), " for ", quote(price), "."),
+      make("p", {}, intent.reason ?? "The page was left before the answer arrived. A retry repeats this purchase and never buys twice."),
+      make("p", { class: "actions" }, retry, forget),
+    );
+  });
+  element("open").replaceChildren(...entries);
+  element("open").hidden = entries.length === 0;
 }
 
-function paragraph(parts) {
-  const line = document.createElement("p");
-  line.append(...parts);
-  return line;
-}
+// --- who ------------------------------------------------------------------------------------------------------------------
 
 let chosen = null;
 
@@ -107,37 +137,45 @@ function choose(userid) {
   if (userid) address.searchParams.set("user", userid);
   else address.searchParams.delete("user");
   history.replaceState(null, "", address);
+  sums.show(userid);
   purchases.show(userid);
 }
 
 function remember() {
-  for (const name of ["username", "userid"]) keep(localStorage, name, fields[name].value.trim());
+  for (const name of ["username", "userid"]) browser.keep(name, fields[name].value.trim());
 }
 
-// A browser may refuse its storage (private windows, policies): the page then works without a memory.
-function recall(storage, name) {
-  try {
-    return JSON.parse(storage.getItem(`user-buy-list.${name}`));
-  } catch {
-    return null;
-  }
+/** For a first visitor: nobody else has it, and it can be read out. */
+const freshUser = () => `guest-${Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) => "23456789abcdefghjkmnpqrstuvwxyz"[byte % 31]).join("")}`;
+
+/** Whether it is known who buys; if not, the browser says which field is missing. */
+function known() {
+  const missing = [fields.username, fields.userid].find((field) => !field.checkValidity());
+  missing?.reportValidity();
+  return missing === undefined;
 }
 
-function keep(storage, name, value) {
-  try {
-    if (value === null) storage.removeItem(`user-buy-list.${name}`);
-    else storage.setItem(`user-buy-list.${name}`, JSON.stringify(value));
-  } catch {
-    // Nothing to do: see recall.
-  }
-}
+const orderOf = (item, price) => {
+  const order = { username: fields.username.value.trim(), userid: fields.userid.value.trim(), price };
+  return item === "" ? order : { ...order, item };
+};
 
+// --- what is pressed ------------------------------------------------------------------------------------------------------
+
+for (const key of form.querySelectorAll(".key")) {
+  const { item, price } = key.dataset;
+  key.querySelector(".key-price").textContent = amount(price);
+  key.addEventListener("click", () => {
+    if (!known()) return;
+    remember();
+    submit(orderOf(item, price));
+  });
+}
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   remember();
-  submit(readForm());
+  submit(orderOf(fields.item.value.trim(), fields.price.value.trim()));
 });
-element("retry").addEventListener("click", () => intent && submit(intent.order));
 element("surprise").addEventListener("click", () => {
   const { item, price } = surprise();
   fields.item.value = item;
@@ -146,14 +184,32 @@ element("surprise").addEventListener("click", () => {
 fields.username.addEventListener("change", remember);
 fields.userid.addEventListener("change", () => {
   remember();
+  say(element("status"), "");
+  path.clear();
   choose(fields.userid.value.trim());
 });
+element("print").addEventListener("click", () => print());
+element("csv").addEventListener("click", async () => {
+  try {
+    const address = URL.createObjectURL(await table(chosen));
+    make("a", { href: address, download: `purchases-${chosen}.csv` }).click();
+    // The download has begun by then; the browser keeps what it needs of it.
+    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+  } catch (failure) {
+    if (!(failure instanceof Refusal)) throw failure;
+    paper.problem(`The table cannot be saved. ${failure.message}`);
+  }
+});
 
-element("surprise").hidden = false;
-for (const name of ["username", "item", "price"]) fields[name].value = intent?.order[name] ?? recall(localStorage, name) ?? "";
-fields.userid.value = new URLSearchParams(location.search).get("user")?.trim() || (recall(localStorage, "userid") ?? "");
+const offline = () => (element("offline").hidden = navigator.onLine);
+addEventListener("online", offline);
+addEventListener("offline", offline);
+offline();
+
+const left = openIntents().at(-1)?.order ?? {};
+fields.username.value = left.username ?? browser.recall("username") ?? "";
+fields.item.value = left.item ?? "";
+fields.price.value = left.price ?? "";
+fields.userid.value = new URLSearchParams(location.search).get("user")?.trim() || (browser.recall("userid") ?? freshUser());
 choose(fields.userid.value);
-if (intent) {
-  const { item } = intent.order;
-  showFailure(new Refusal(), ["The purchase of ", item === undefined ? "an item" : quote(item), " was not confirmed before the page was left."]);
-}
+showOpen();

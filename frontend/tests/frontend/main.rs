@@ -7,5 +7,6 @@
 
 mod gateway;
 mod page;
+mod plain;
 mod support;
 mod transfer;

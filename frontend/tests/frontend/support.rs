@@ -82,7 +82,7 @@ impl Connection {
     /// Everything received until the other side closed or reset the connection.
     pub(crate) async fn end(mut self) -> Answer {
         self.drain().await;
-        Answer::parse(&String::from_utf8_lossy(&self.1))
+        Answer::parse(&self.1)
     }
 
     /// How the connection failed, if it did not end in order.
@@ -112,13 +112,15 @@ pub(crate) struct Answer {
     pub(crate) headers: Vec<(String, String)>,
     /// As on the wire, chunk sizes included.
     pub(crate) body: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Answer {
-    fn parse(text: &str) -> Self {
-        let (head, body) = text
-            .split_once("\r\n\r\n")
-            .unwrap_or_else(|| panic!("no head in {text:?}"));
+    fn parse(received: &[u8]) -> Self {
+        let end = received.windows(4).position(|end| end == b"\r\n\r\n");
+        let (head, body) =
+            received.split_at(end.unwrap_or_else(|| panic!("no head in {received:?}")));
+        let (head, bytes) = (String::from_utf8_lossy(head), body[4..].to_vec());
         let mut lines = head.lines();
         let status = lines
             .next()
@@ -135,7 +137,8 @@ impl Answer {
         Self {
             status,
             headers: lines.filter_map(header).collect(),
-            body: body.to_owned(),
+            body: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes,
         }
     }
 
