@@ -18,7 +18,9 @@ function fill(element, attributes, children) {
  * A person's own words inside a sentence of the page. In whatever direction they are written, and whatever they say of
  * directions, nothing around them turns.
  */
-export const quote = (text) => make("bdi", {}, text);
+export const quote = (text) => make("bdi", TURNING.test(text) ? { class: "sealed" } : {}, text);
+
+const TURNING = /[\u202a-\u202e\u2066-\u2069]/;
 
 /** Replaces what an element says, unless it says that already: screen readers would repeat it. */
 export function say(element, ...parts) {
@@ -31,6 +33,9 @@ const whole = new Intl.NumberFormat();
 
 /** An amount in the reader's notation. Prices have no currency. */
 export const amount = (number) => money.format(number);
+
+/** The same, to be broken between groups of digits where it is long. */
+export const breakable = (number) => money.formatToParts(number).flatMap(({ type, value }) => (type === "group" ? [value, make("wbr")] : [value]));
 
 export const count = (number) => whole.format(number);
 

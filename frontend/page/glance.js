@@ -1,7 +1,7 @@
 // What somebody spent, in sums and as two charts. The store adds up; nothing is added here, so that no cent is rounded away.
 
 import { summary, Refusal } from "./api.js";
-import { amount, count, draw, make } from "./elements.js";
+import { amount, breakable, count, draw, make, say } from "./elements.js";
 
 const DAYS = 14;
 const DAY_MS = 86_400_000;
@@ -13,8 +13,8 @@ const AGAIN_MS = 3_000;
 
 const weekday = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
 
-/** `totals`: count, average, total; `section`, `days` with `highest`, `items`: the charts. `told(count, items)` is called with what is known. */
-export function glance({ totals, section, days, items, highest }, told) {
+/** `totals`: count, average, total, with a `note`; `section`, `days` with `highest`, `items`: the charts. `told(count, items)` is called with what is known. */
+export function glance({ totals, note, section, days, items, highest }, told) {
   let userid = "";
   let current = new AbortController();
   let planned = 0;
@@ -46,21 +46,24 @@ export function glance({ totals, section, days, items, highest }, told) {
       if (!(failure instanceof Refusal)) throw failure;
       // The charts stand; sums that are older than the list beside them would be wrong. Whoever waits for the list is told why.
       for (const sum of Object.values(totals)) sum.textContent = "–";
-      if (failure.status !== 400) refresh(AGAIN_MS);
+      if (failure.status === 400) return;
+      say(note, "The sums cannot be read right now; they are tried again by themselves.");
+      refresh(AGAIN_MS);
     }
   }
 
   function write(sums) {
     const known = sums !== null && sums.count > 0;
     totals.count.textContent = sums === null ? "–" : count(sums.count);
-    totals.total.textContent = sums === null ? "–" : amount(sums.total);
+    totals.total.replaceChildren(...(sums === null ? ["–"] : breakable(sums.total)));
+    say(note, "");
     totals.average.textContent = known ? amount(Math.round((sums.total / sums.count) * 100) / 100) : "–";
     section.hidden = !known;
     if (known) {
       const chart = byDay(sums.byDay);
-      highest.textContent = `up to ${amount(chart.highest)}`;
+      highest.textContent = `highest day ${amount(chart.highest)}`;
       days.replaceChildren(...chart.parts);
-      items.replaceChildren(byItem(sums.byItem));
+      items.replaceChildren(byItem(sums.byItem, sums.total));
     }
     told(sums === null ? null : sums.count, known ? sums.byItem : []);
   }
@@ -90,15 +93,14 @@ function byDay(sums) {
 }
 
 // A table whose middle column is drawn.
-function byItem(sums) {
-  const highest = sums[0].total;
+function byItem(sums, all) {
   const rows = sums.slice(0, ITEMS).map(({ item, count: times, total }) => {
-    const bar = draw("rect", { width: Math.max((total / highest) * 100, 1), height: 10 });
+    const bar = draw("rect", { width: Math.max((total / all) * 100, 1), height: 10 });
     return [
       make("span", { class: "item", dir: "auto" }, item ?? "Something"),
       draw("svg", { class: "bar", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" }, bar),
       count(times),
-      amount(total),
+      make("span", {}, ...breakable(total)),
     ];
   });
   const rest = sums.length - rows.length;

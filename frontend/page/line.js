@@ -1,6 +1,6 @@
 // One line of the receipt, and what is behind its reference.
 
-import { amount, duration, make } from "./elements.js";
+import { breakable, duration, make } from "./elements.js";
 
 const time = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
@@ -11,11 +11,10 @@ export function line(purchase) {
   const element = make(
     "li",
     {},
-    make("span", { class: "item", dir: "auto" }, purchase.item ?? "Something"),
-    make("span", { class: "amount" }, amount(purchase.price)),
-    make("span", { class: "when" }, when(purchase.timestamp)),
+    make("p", { class: "what" }, make("span", { class: "item", dir: "auto" }, purchase.item ?? "Something"), make("span", { class: "amount" }, ...breakable(purchase.price))),
+    when(purchase.timestamp),
     state,
-    details(purchase),
+    reference(purchase),
   );
   const show = (name, ...words) => {
     if (element.dataset.state === name) return;
@@ -31,18 +30,23 @@ export function line(purchase) {
 
 function when(timestamp) {
   const at = new Date(timestamp);
-  if (Number.isNaN(at.getTime())) return make("time", {}, timestamp);
-  return make("time", { datetime: timestamp, title: exact.format(at) }, time.format(at));
+  if (Number.isNaN(at.getTime())) return make("time", { class: "when" }, timestamp);
+  return make("time", { class: "when", datetime: timestamp, title: exact.format(at) }, time.format(at));
 }
 
-// Most lines are never asked for theirs.
-function details(purchase) {
-  const facts = make("dl");
-  const more = make("details", {}, make("summary", {}, `Ref. ${purchase.id.slice(-8)}`), facts);
-  more.addEventListener("toggle", () => {
-    if (facts.childElementCount > 0) return;
-    const known = { "Event ID": purchase.id, "Bought by": purchase.username, "User ID": purchase.userid, "Exact time": purchase.timestamp, "Exact price": String(purchase.price) };
-    for (const [name, value] of Object.entries(known)) facts.append(make("dt", {}, name), make("dd", { dir: "auto" }, value));
+// What is behind it is made when somebody asks: there may be thousands of lines, and few are asked for theirs.
+function reference(purchase) {
+  const button = make("button", { type: "button", class: "ref", "aria-expanded": "false" }, `Ref. ${purchase.id.slice(-8)}`);
+  button.addEventListener("click", () => {
+    const open = button.getAttribute("aria-expanded") === "true";
+    button.setAttribute("aria-expanded", String(!open));
+    if (open) button.nextElementSibling.remove();
+    else button.after(facts(purchase));
   });
-  return more;
+  return button;
+}
+
+function facts(purchase) {
+  const known = { "Event ID": purchase.id, "Bought by": purchase.username, "User ID": purchase.userid, "Exact time": purchase.timestamp, "Exact price": String(purchase.price) };
+  return make("dl", { class: "facts" }, ...Object.entries(known).flatMap(([name, value]) => [make("dt", {}, name), make("dd", { dir: "auto" }, value)]));
 }

@@ -20,6 +20,7 @@ const paper = receipt(element, { extend: () => purchases.extend(), again: () => 
 const sums = glance(
   {
     totals: { count: element("count"), average: element("average"), total: element("total") },
+    note: element("sums"),
     section: element("glance"),
     days: element("days"),
     items: element("items"),
@@ -28,7 +29,10 @@ const sums = glance(
   paper.summed,
 );
 const purchases = purchaseList({
-  changed: paper.show,
+  changed: (now) => {
+    paper.show(now);
+    if (now.state === "refused") fields.userid.setAttribute("aria-invalid", "true");
+  },
   grown: () => sums.refresh(),
   appeared: path.stored,
 });
@@ -116,7 +120,7 @@ function showOpen() {
     return make(
       "li",
       {},
-      make("p", {}, "No answer yet: ", item === undefined ? "something" : quote(item), " for ", quote(price), "."),
+      make("p", {}, "No answer: ", item === undefined ? "something" : quote(item), " for ", quote(price), "."),
       make("p", {}, intent.reason ?? "The page was left before the answer arrived. A retry repeats this purchase and never buys twice."),
       make("p", { class: "actions" }, retry, forget),
     );
@@ -133,6 +137,7 @@ let chosen = null;
 function choose(userid) {
   if (userid === chosen) return;
   chosen = userid;
+  fields.userid.removeAttribute("aria-invalid");
   const address = new URL(location.href);
   if (userid) address.searchParams.set("user", userid);
   else address.searchParams.delete("user");

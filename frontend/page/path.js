@@ -35,7 +35,7 @@ export function purchasePath(stops, words) {
 
     unanswered() {
       shown = null;
-      light(1, 1, [], "Sent, but no answer yet: how far it got is unknown.");
+      light(1, 1, [], "No answer came: how far it got is unknown.");
     },
 
     /** Of another user, or of none. */
@@ -46,7 +46,7 @@ export function purchasePath(stops, words) {
 
     refused() {
       shown = null;
-      light(0, 0, [], "Nothing was sent on.");
+      light(0, 0, [], "Refused before it reached the log: nothing was recorded.");
     },
   };
 

@@ -11,6 +11,8 @@ const ORDERS = {
 };
 // Longer lists of items are no help to choose from.
 const CHOICES_MAX = 200;
+// So many lines come by scrolling; more of them only for who asks, so that nobody's browser is filled by accident.
+const SCROLLED_MAX = 500;
 // With fewer lines there is nothing to look for.
 const TOOLS_FROM = 5;
 const EVERYTHING = "everything";
@@ -85,7 +87,7 @@ export function receipt(element, { extend, again }) {
   function sayWhat(shown) {
     const { userid, accepted, state, problem } = known;
     const whole = total !== null && known.more ? `Newest ${count(shown)} of ${counted(Math.max(total, shown))}` : counted(shown);
-    const waiting = accepted.length > 0 ? `${counted(accepted.length)} accepted: safe in the log, and on the way into the store.` : "";
+    const waiting = accepted.length > 0 ? `${accepted.length === shown ? "All" : count(accepted.length)} accepted: safe in the log, and on the way into the store.` : "";
     element("again").hidden = state !== "failed";
     lines.toggleAttribute("aria-busy", state === "loading" || state === "slow");
     status.dataset.state = state;
@@ -102,7 +104,8 @@ export function receipt(element, { extend, again }) {
   more.addEventListener("click", extend);
   element("again").addEventListener("click", again);
   // A person who scrolls down wants more; the button is for those who do not scroll.
-  new IntersectionObserver((seen) => seen.some(({ isIntersecting }) => isIntersecting) && extend(), { rootMargin: "300px" }).observe(more);
+  const scrolled = (seen) => seen.some(({ isIntersecting }) => isIntersecting) && known.stored.length < SCROLLED_MAX && extend();
+  new IntersectionObserver(scrolled, { rootMargin: "300px" }).observe(more);
 
   return { show, summed, problem: (text) => say(status, text) };
 }

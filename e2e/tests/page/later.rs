@@ -51,6 +51,7 @@ async fn accepted_turns_stored_in_every_tab_once_the_store_is_back() {
     browser
         .until("three stored purchases in the first tab", stored)
         .await;
+    browser.shows("Purchases\n3\n").await;
     look(&browser, "stored").await;
     browser.end().await;
     stack.stop().await;

@@ -6,7 +6,7 @@ use serde_json::json;
 /// A phone, a tablet, a wide window, in CSS pixels.
 const WIDTHS: [u32; 3] = [390, 820, 1_440];
 /// A page that is longer is cut in its picture.
-const HEIGHT_MAX: u64 = 3_600;
+const HEIGHT_MAX: u64 = 8_000;
 
 /// Elements that stand out of the window, unless they are meant to be out of sight.
 const WIDER: &str = "return [...document.querySelectorAll('body *')]

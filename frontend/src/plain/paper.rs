@@ -158,8 +158,10 @@ fn receipt(form: &Form, listing: Option<Result<Listing, String>>) -> Markup {
 fn line(purchase: &Purchase) -> Markup {
     html! {
         li data-state="stored" {
-            span.item dir="auto" { (purchase.item.as_deref().unwrap_or("Something")) }
-            span.amount { (amount(purchase.price.get())) }
+            p.what {
+                span.item dir="auto" { (purchase.item.as_deref().unwrap_or("Something")) }
+                span.amount { (amount(purchase.price.get())) }
+            }
             span.when { time datetime=(purchase.timestamp) { (moment(&purchase.timestamp)) } }
             span.stamp { "stored" }
         }

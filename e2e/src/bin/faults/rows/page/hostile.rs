@@ -40,7 +40,7 @@ const place = (element, from, to) => {
     if (at <= from && from < at + node.length) range.setStart(node, from - at);
     if (at < to && to <= at + node.length) range.setEnd(node, to - at);
   }
-  return range.getBoundingClientRect();
+  return [...range.getClientRects()];
 };
 const turned = [];
 for (const element of document.querySelectorAll("main *")) {
@@ -48,8 +48,10 @@ for (const element of document.querySelectorAll("main *")) {
   const text = element.textContent.trimEnd();
   const end = text.indexOf(words) + words.length;
   if (end >= text.length) continue;
-  const [before, after] = [place(element, end - words.length, end), place(element, end, text.length)];
-  if (after.left < before.right - 1 && after.top < before.bottom - 1) turned.push(text);
+  // On the line where it begins; of words that are broken, the other lines do not matter.
+  const [before, [after]] = [place(element, end - words.length, end), place(element, end, text.length)];
+  const stands = (rect) => after.top > rect.bottom - 1 || rect.top > after.bottom - 1 || after.left > rect.right - 1;
+  if (!before.every(stands)) turned.push(text);
 }
 return turned;
 "#;
