@@ -4,7 +4,7 @@
 const DEADLINE_MS = 75_000;
 const PAGE_SIZE = 50;
 // More than these in one request are refused.
-const IDS_MAX = 100;
+export const IDS_MAX = 100;
 
 /** A request that did not do what was asked; `fields` maps a field's name to its message. */
 export class Refusal extends Error {
@@ -40,7 +40,8 @@ export async function buy(order, key) {
   });
   const tookMs = performance.now() - sent;
   if (response.status !== 201) throw await refusal(response);
-  const { purchase } = await json(response);
+  const purchase = (await json(response))?.purchase;
+  if (typeof purchase?.id !== "string") throw new Refusal("The answer is not a purchase.", { status: response.status });
   return { purchase, tookMs, parts: timings(response.headers.get("Server-Timing")) };
 }
 
@@ -49,9 +50,9 @@ export const list = (userid, signal) => page(`${address(userid)}?limit=${PAGE_SI
 
 export const older = (next, signal) => page(next, { signal });
 
-/** As `list`, but the answer waits up to ten seconds until all these purchases are listed: `{purchases, next, contains}`. */
+/** As `list`, but the answer waits up to ten seconds until all these purchases, at most `IDS_MAX`, are listed: `{purchases, next, contains}`. */
 export function listWith(userid, ids, signal) {
-  const contains = ids.slice(0, IDS_MAX).map((id) => `contains=${encodeURIComponent(id)}`);
+  const contains = ids.map((id) => `contains=${encodeURIComponent(id)}`);
   return page(`${address(userid)}?${contains.join("&")}&limit=${PAGE_SIZE}`, { headers: { Prefer: "wait=10" }, signal });
 }
 
@@ -96,8 +97,7 @@ async function send(url, options) {
   const signal = options.signal && AbortSignal.any ? AbortSignal.any([options.signal, deadline]) : (options.signal ?? deadline);
   try {
     return await fetch(url, { ...options, signal, credentials: "same-origin" });
-  } catch (cause) {
-    if (cause.name === "AbortError") throw cause;
+  } catch {
     throw new Refusal("The connection broke before an answer arrived.");
   }
 }
@@ -107,8 +107,7 @@ const json = (response) => body(response, "json");
 async function body(response, kind) {
   try {
     return await response[kind]();
-  } catch (cause) {
-    if (cause.name === "AbortError") throw cause;
+  } catch {
     throw new Refusal("The answer broke off or could not be read.", { status: response.status });
   }
 }
@@ -122,8 +121,8 @@ async function refusal(response) {
   return new Refusal(problem?.error ?? problem?.title ?? `The server answered ${response.status}.`, {
     status: response.status,
     fields,
-    // A refusal by the client's fault recorded nothing; a failure that says nothing may have recorded it.
-    recorded: problem?.recorded ?? (response.status >= 500 ? "unknown" : "no"),
+    // A refusal by the client's fault recorded nothing; whatever else says nothing of it may have recorded it.
+    recorded: problem?.recorded ?? (response.status >= 400 && response.status < 500 ? "no" : "unknown"),
   });
 }
 

@@ -47,7 +47,7 @@ export function glance({ totals, note, section, days, items, highest }, told) {
       // The charts stand; sums that are older than the list beside them would be wrong. Whoever waits for the list is told why.
       for (const sum of Object.values(totals)) sum.textContent = "–";
       if (failure.status === 400) return;
-      say(note, "The sums cannot be read right now; they are tried again by themselves.");
+      say(note, "The sums cannot be read right now; trying again.");
       refresh(AGAIN_MS);
     }
   }

@@ -23,6 +23,7 @@ export function line(purchase) {
   };
   return {
     element,
+    timestamp: purchase.timestamp,
     accepted: () => show("accepted", "accepted"),
     stored: (ms) => (ms === undefined ? show("stored", "stored") : show("stamped", "stored", make("span", {}, ` · ${duration(ms)}`))),
   };

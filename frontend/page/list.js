@@ -1,18 +1,20 @@
 // The list of one user's purchases: what the server listed, and what it accepted and has not listed yet.
 
 import { acceptedOf, forgetAccepted, keepAccepted, onAcceptedElsewhere } from "./accepted.js";
-import { list, listWith, older, Refusal } from "./api.js";
+import { IDS_MAX, list, listWith, older, Refusal } from "./api.js";
 
 // Between two questions when an answer did not help: a function or a store that is away is asked less and less often.
 const PAUSE_MIN_MS = 1_000;
 const PAUSE_MAX_MS = 10_000;
 // How long an answer may take until the person is told why.
 const SLOW_MS = 2_500;
+// Anything else may be gone the next time, whoever on the way says it.
+const QUESTION_IS_WRONG = [400, 414, 431];
 
 /**
- * `view` gets what is known whenever that changes: `changed({userid, stored, accepted, more, state})`, `stored` and `accepted` newest
+ * `view` gets what is known whenever that changes: `changed({userid, listed, stored, accepted, more, state})`, `listed` if there is a list at all, `stored` and `accepted` newest
  * first, `state` being loading, slow, asking (again, by itself), failed, refused or ready, with `problem` if there is one;
- * `appeared(id, ms)` for a purchase that was waited for; `grown()` when the list may have more on it than before. Returns `show(userid)`, `accept(purchase)`, `extend()` and `again()`.
+ * `appeared(id, ms)` for a purchase that was waited for, null if it is not known how long; `grown()` when the list may have more on it than before. Returns `show(userid)`, `accept(purchase)`, `extend()` and `again()`.
  */
 export function purchaseList(view) {
   let userid = "";
@@ -44,10 +46,13 @@ export function purchaseList(view) {
   }
 
   function accept(purchase) {
+    // A repeated one may be on the list already.
+    if (purchase.userid === userid && stored.some(({ id }) => id === purchase.id)) return view.appeared(purchase.id, null);
     const entry = { purchase, at: Date.now() };
     keepAccepted(entry);
-    if (purchase.userid !== userid) return show(purchase.userid);
-    accepted.set(purchase.id, entry);
+    // Of somebody else: their list finds it when it is shown.
+    if (purchase.userid !== userid) return;
+    accepted.set(purchase.id, { ...entry, isOurs: true });
     become(state, problem);
     follow();
   }
@@ -75,7 +80,7 @@ export function purchaseList(view) {
   async function ask(signal) {
     if (!listed) become(problem === null ? "loading" : "asking", problem);
     const slow = setTimeout(() => !listed && !signal.aborted && become("slow", problem), SLOW_MS);
-    const ids = [...accepted.keys()];
+    const ids = [...accepted.keys()].slice(0, IDS_MAX);
     try {
       // The first list is there at once; what it does not have is waited for afterwards.
       const page = ids.length > 0 && listed ? await listWith(userid, ids, signal) : await list(userid, signal);
@@ -93,7 +98,7 @@ export function purchaseList(view) {
         throw failure;
       }
       // What is wrong with the question stays wrong.
-      const hopeless = failure.status >= 400 && failure.status < 500 && failure.status !== 408 && failure.status !== 429;
+      const hopeless = QUESTION_IS_WRONG.includes(failure.status);
       if (!signal.aborted) become(hopeless ? "refused" : "asking", failure.message);
       return hopeless && wait(signal);
     } finally {
@@ -111,10 +116,12 @@ export function purchaseList(view) {
     stored = union(meets ? stored : [], page.purchases);
     for (const { id } of stored) {
       if (!accepted.has(id)) continue;
-      waited.set(id, Date.now() - accepted.get(id).at);
+      const { at, isOurs } = accepted.get(id);
+      // Of a purchase that was accepted elsewhere, or before a reload, nobody watched when it came.
+      if (isOurs) waited.set(id, Math.max(Date.now() - at, 0));
       accepted.delete(id);
       forgetAccepted(id);
-      view.appeared(id, waited.get(id));
+      view.appeared(id, waited.get(id) ?? null);
     }
     view.grown();
     become("ready");
@@ -149,7 +156,7 @@ export function purchaseList(view) {
     state = nextState;
     problem = why;
     const shown = newestFirst([...accepted.values()].map(({ purchase }) => purchase));
-    view.changed({ userid, stored, accepted: shown, waited, more: next !== null, state, problem });
+    view.changed({ userid, listed, stored, accepted: shown, waited, more: next !== null, state, problem });
   }
 
   onAcceptedElsewhere(() => {

@@ -31,19 +31,20 @@ const sums = glance(
 const purchases = purchaseList({
   changed: (now) => {
     paper.show(now);
-    if (now.state === "refused") fields.userid.setAttribute("aria-invalid", "true");
+    if (now.state === "refused") markUser(now.problem);
   },
   grown: () => sums.refresh(),
   appeared: path.stored,
 });
 
-// --- buying ---------------------------------------------------------------------------------------------------------------
-
 // While there is no answer, nothing else is bought: presses that come then are those of impatience.
 let inFlight = null;
 
 async function submit(order) {
-  if (inFlight !== null) return;
+  if (inFlight !== null) {
+    if (JSON.stringify(inFlight.order) !== JSON.stringify(order)) say(element("status"), "Still buying. Press again when there is an answer.");
+    return;
+  }
   const intent = intentOf(order);
   inFlight = intent;
   form.setAttribute("aria-busy", "true");
@@ -57,8 +58,10 @@ async function submit(order) {
     const { purchase } = bought;
     say(element("status"), "Bought: ", purchase.item === undefined ? "something" : quote(purchase.item), ".");
     for (const name of ["item", "price"]) if (fields[name].value.trim() === (order[name] ?? "")) fields[name].value = "";
-    path.accepted(bought);
-    choose(purchase.userid);
+    // Whoever has changed the user meanwhile looks at another list.
+    if (fields.userid.value.trim() === order.userid) choose(purchase.userid);
+    if (chosen === purchase.userid) path.accepted(bought);
+    else path.clear();
     purchases.accept(purchase);
   } catch (failure) {
     say(element("status"), "");
@@ -72,7 +75,7 @@ async function submit(order) {
 }
 
 function refuse(intent, failure) {
-  const repeatable = failure.status === 0 || failure.status === 201 || failure.status === 408 || failure.status === 429 || failure.status >= 500;
+  const repeatable = failure.status < 400 || failure.status === 408 || failure.status === 429 || failure.status >= 500;
   if (repeatable) {
     const recorded = failure.recorded === "no";
     leaveOpen(intent, `${failure.message} ${recorded ? "Nothing was recorded." : "It is not known whether it was recorded: a retry repeats this purchase and never buys twice."}`);
@@ -109,18 +112,22 @@ function clearFailure() {
 function showOpen() {
   const open = openIntents().filter((intent) => intent !== inFlight);
   const entries = open.map((intent) => {
-    const { item, price } = intent.order;
+    const { item, price, userid } = intent.order;
     const retry = make("button", { type: "button" }, "Retry the same purchase");
-    retry.addEventListener("click", () => submit(intent.order));
+    retry.addEventListener("click", () => {
+      submit(intent.order);
+      form.querySelector("[type=submit]").focus();
+    });
     const forget = make("button", { type: "button", class: "quiet" }, "Dismiss");
     forget.addEventListener("click", () => {
       settle(intent);
       showOpen();
+      form.querySelector("[type=submit]").focus();
     });
     return make(
       "li",
       {},
-      make("p", {}, "No answer: ", item === undefined ? "something" : quote(item), " for ", quote(price), "."),
+      make("p", {}, "Not finished: ", item === undefined ? "something" : quote(item), " for ", quote(price), ...(userid === chosen ? [] : [", bought by ", quote(userid)]), "."),
       make("p", {}, intent.reason ?? "The page was left before the answer arrived. A retry repeats this purchase and never buys twice."),
       make("p", { class: "actions" }, retry, forget),
     );
@@ -129,15 +136,19 @@ function showOpen() {
   element("open").hidden = entries.length === 0;
 }
 
-// --- who ------------------------------------------------------------------------------------------------------------------
-
 let chosen = null;
+
+function markUser(problem) {
+  if (problem) fields.userid.setAttribute("aria-invalid", "true");
+  else fields.userid.removeAttribute("aria-invalid");
+  element("userid-error").textContent = problem;
+}
 
 /** Shows the list of a user and puts the user into the address, so that it can be kept and shared. */
 function choose(userid) {
   if (userid === chosen) return;
   chosen = userid;
-  fields.userid.removeAttribute("aria-invalid");
+  markUser("");
   const address = new URL(location.href);
   if (userid) address.searchParams.set("user", userid);
   else address.searchParams.delete("user");
@@ -164,8 +175,6 @@ const orderOf = (item, price) => {
   const order = { username: fields.username.value.trim(), userid: fields.userid.value.trim(), price };
   return item === "" ? order : { ...order, item };
 };
-
-// --- what is pressed ------------------------------------------------------------------------------------------------------
 
 for (const key of form.querySelectorAll(".key")) {
   const { item, price } = key.dataset;
@@ -195,14 +204,15 @@ fields.userid.addEventListener("change", () => {
 });
 element("print").addEventListener("click", () => print());
 element("csv").addEventListener("click", async () => {
+  const user = chosen;
   try {
-    const address = URL.createObjectURL(await table(chosen));
-    make("a", { href: address, download: `purchases-${chosen}.csv` }).click();
+    const address = URL.createObjectURL(await table(user));
+    make("a", { href: address, download: `purchases-${user}.csv` }).click();
     // The download has begun by then; the browser keeps what it needs of it.
     setTimeout(() => URL.revokeObjectURL(address), 60_000);
   } catch (failure) {
     if (!(failure instanceof Refusal)) throw failure;
-    paper.problem(`The table cannot be saved. ${failure.message}`);
+    if (user === chosen) paper.problem(`The table cannot be saved. ${failure.message}`);
   }
 });
 

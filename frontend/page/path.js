@@ -20,7 +20,7 @@ export function purchasePath(stops, words) {
   return {
     sending() {
       shown = null;
-      light(1, 3, [], "Sent. A sleeping function wakes first.");
+      light(1, 3, [], "Sent. The function may need a moment to wake up.");
     },
 
     accepted({ purchase, tookMs, parts }) {
@@ -30,7 +30,8 @@ export function purchasePath(stops, words) {
 
     stored(id, ms) {
       if (shown?.id !== id) return;
-      light(5, 5, [...notes(), "delivered", duration(ms)], `Accepted after ${duration(shown.tookMs)}, and seen in the store ${duration(ms)} later.`);
+      const seen = ms === null ? "it was in the store already." : `seen in the store ${duration(ms)} later.`;
+      light(5, 5, [...notes(), "delivered", ms === null ? "" : duration(ms)], `Accepted after ${duration(shown.tookMs)}, and ${seen}`);
     },
 
     unanswered() {

@@ -21,7 +21,7 @@ const EVERYTHING = "everything";
 export function receipt(element, { extend, again }) {
   const [lines, more, status, sifted, tools] = ["lines", "more", "list-status", "sifted", "tools"].map(element);
   const [search, only, order] = ["search", "only", "order"].map(element);
-  let known = { userid: "", stored: [], accepted: [], waited: new Map(), more: false, state: "ready", problem: null };
+  let known = { userid: "", listed: false, stored: [], accepted: [], waited: new Map(), more: false, state: "ready", problem: null };
   let printed = new Map();
   let total = null;
 
@@ -50,7 +50,9 @@ export function receipt(element, { extend, again }) {
     const all = [...accepted, ...stored];
     const shown = sift(all);
     const wanted = shown.map((purchase) => {
-      const entry = printed.get(purchase.id) ?? line(purchase);
+      // The answer to a repeated request has another time than the purchase that stands.
+      const before = printed.get(purchase.id);
+      const entry = before?.timestamp === purchase.timestamp ? before : line(purchase);
       printed.set(purchase.id, entry);
       return entry.element;
     });
@@ -59,7 +61,7 @@ export function receipt(element, { extend, again }) {
     arrange(wanted);
     tools.hidden = all.length < TOOLS_FROM && all.length === shown.length;
     sifted.hidden = all.length === shown.length;
-    say(sifted, `${count(shown.length)} of ${count(all.length)} loaded purchases.${known.more ? " Load more to look further back." : ""}`);
+    say(sifted, `${count(shown.length)} of ${count(all.length)} loaded purchases.${known.more ? " Load more to look further back." : ""} The sums count every purchase.`);
     more.hidden = !known.more;
     element("csv").hidden = element("print").hidden = all.length === 0;
     sayWhat(all.length);
@@ -85,17 +87,18 @@ export function receipt(element, { extend, again }) {
   }
 
   function sayWhat(shown) {
-    const { userid, accepted, state, problem } = known;
-    const whole = total !== null && known.more ? `Newest ${count(shown)} of ${counted(Math.max(total, shown))}` : counted(shown);
-    const waiting = accepted.length > 0 ? `${accepted.length === shown ? "All" : count(accepted.length)} accepted: safe in the log, and on the way into the store.` : "";
+    const { userid, listed, accepted, state, problem } = known;
+    const whole = total !== null && known.more ? `Newest ${count(known.stored.length)} of ${counted(Math.max(total, known.stored.length))}` : counted(shown);
+    const waiting = accepted.length > 0 ? `${listed && accepted.length === shown ? "All" : count(accepted.length)} accepted: safe in the log, and on the way into the store.` : "";
     element("again").hidden = state !== "failed";
-    lines.toggleAttribute("aria-busy", state === "loading" || state === "slow");
+    lines.setAttribute("aria-busy", String(state === "loading" || state === "slow"));
     status.dataset.state = state;
     if (!userid) say(status, "Enter a user ID to see its purchases.");
     else if (state === "failed" || state === "refused") say(status, `The list cannot be shown. ${problem}`);
-    else if (state === "asking") say(status, "The list cannot be read right now; it is tried again by itself. ", waiting || "Nothing is lost.");
-    else if (state === "slow") say(status, "Still waiting for the list: a sleeping function takes a moment to wake. ", waiting);
-    else if (shown === 0) say(status, state === "loading" ? "Loading the list…" : "Nothing bought yet. Your first purchase will be printed here.");
+    else if (state === "asking") say(status, "The list cannot be read right now; trying again. ", waiting || "Nothing is lost.");
+    else if (state === "slow") say(status, "Still waiting for the list: the function may need a moment to wake up. ", waiting);
+    else if (!listed) say(status, "Loading the list… ", waiting);
+    else if (shown === 0) say(status, "Nothing bought yet. Your first purchase will be printed here.");
     else say(status, `${whole} of `, quote(userid), waiting ? make("br") : "", waiting);
   }
 

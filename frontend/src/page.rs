@@ -17,7 +17,7 @@ use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
     REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use maud::Render as _;
 use serve::Tag;
 
@@ -62,7 +62,7 @@ pub(crate) fn files() -> Router {
 pub(crate) fn index(query: RawQuery, asked: &HeaderMap) -> Response {
     // A build without it has a test that fails.
     let Some(file) = FILES.iter().find(|file| file.name == INDEX) else {
-        return http::StatusCode::NOT_FOUND.into_response();
+        return StatusCode::NOT_FOUND.into_response();
     };
     let RawQuery(Some(query)) = query else {
         return file.answer(asked);
@@ -103,7 +103,11 @@ fn answer<C: AsRef<[u8]> + Into<Body>>(
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     let content = compressed(content.as_ref());
     let tag = Tag::of(&content);
-    tag.answer(asked, (headers, Body::from(content)).into_response())
+    let mut response = tag.answer(asked, (headers, Body::from(content)).into_response());
+    if response.status() == StatusCode::NOT_MODIFIED {
+        response.headers_mut().remove(CONTENT_ENCODING);
+    }
+    response
 }
 
 /// Of what is made while somebody waits.
@@ -144,7 +148,7 @@ fn takes_gzip(asked: &HeaderMap) -> bool {
             .next()
             .is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
         let weight = parts
-            .find_map(|part| part.strip_prefix("q="))
+            .find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")))
             .unwrap_or("1");
         named && weight.parse::<f32>().is_ok_and(|weight| weight > 0.0)
     })
@@ -164,6 +168,7 @@ mod tests {
         assert!(takes("br, GZIP;q=0.5"));
         assert!(!takes("br, gzip;q=0"));
         assert!(!takes("gzip;q=0.000"));
+        assert!(!takes("gzip;Q=0"));
         assert!(!takes("identity"));
         assert!(!takes_gzip(&HeaderMap::new()));
     }

@@ -61,10 +61,13 @@ impl Form {
         form
     }
 
-    fn with_key(mut self) -> Self {
-        if self.key.is_empty() {
-            self.key = Uuid::now_v7().to_string();
-        }
+    /// A key that can be sent.
+    fn has_key(&self) -> bool {
+        !self.key.is_empty() && HeaderValue::try_from(&self.key).is_ok()
+    }
+
+    fn with_fresh_key(mut self) -> Self {
+        self.key = Uuid::now_v7().to_string();
         self
     }
 }
@@ -81,11 +84,11 @@ pub(crate) async fn show(
         match &*name {
             "user" => form.userid = value.trim().to_owned(),
             "name" => form.username = value.trim().to_owned(),
-            "bought" => bought = Some(value.into_owned()),
+            "bought" => bought = Uuid::parse_str(&value).ok(),
             _ => {}
         }
     }
-    let listing = Listing::read(upstreams, &form.userid, bought.as_deref(), trace).await;
+    let listing = Listing::read(upstreams, &form.userid, bought, trace).await;
     let notice = match &listing {
         Some(Ok(listing)) if bought.is_some() => Some(Notice::Bought {
             stored: listing.contains,
@@ -93,7 +96,7 @@ pub(crate) async fn show(
         Some(Err(_)) if bought.is_some() => Some(Notice::Bought { stored: false }),
         _ => None,
     };
-    answer(StatusCode::OK, &form.with_key(), notice, listing)
+    answer(StatusCode::OK, &form.with_fresh_key(), notice, listing)
 }
 
 /// `POST /`: buys, and sends to the list.
@@ -103,11 +106,16 @@ pub(crate) async fn buy(
     body: serve::Body<FORM_BYTES_MAX>,
 ) -> Response {
     let trace = trace.map(|axum::Extension(trace)| trace);
-    let form = Form::read(&body.0).with_key();
+    let form = Form::read(&body.0);
+    // The page with scripts, before they are there: to send its form again would be to buy again.
+    if !form.has_key() {
+        let form = form.with_fresh_key();
+        return answer(StatusCode::BAD_REQUEST, &form, Some(Notice::Unsent), None);
+    }
     match Outcome::of(&upstreams, &form, trace).await {
         Outcome::Bought(id) => {
             let text = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-            let (user, name, id) = (text(&form.userid), text(&form.username), text(&id));
+            let (user, name) = (text(&form.userid), text(&form.username));
             let list = format!("./?user={user}&name={name}&bought={id}&{PLAIN}");
             let list = HeaderValue::try_from(list).unwrap_or(HeaderValue::from_static("./"));
             (StatusCode::SEE_OTHER, [(LOCATION, list)]).into_response()

@@ -1,13 +1,14 @@
 //! The files of the page, and the documents to read.
 
+use serde_json::json;
 use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{ContentBuilder, Header, Ref, RefOr, Required, ResponseBuilder};
 
 use crate::document::Route;
 use crate::problems::{always, anywhere, refusal, shared, sometimes};
-use crate::schemas::{one_of, text, typed};
+use crate::schemas::{named, one_of, text, typed};
 
 const HTML: &str = "text/html";
 const CSS: &str = "text/css";
@@ -88,17 +89,24 @@ fn page() -> OperationBuilder {
 
 /// Buying without scripts.
 fn form() -> OperationBuilder {
-    let fields = ["username", "userid", "item", "price"];
-    let fields = fields.into_iter().fold(typed(Type::Object), |form, name| {
-        form.property(name, text("As `POST /buy` takes it."))
-    });
-    let fields = fields.property(
-        "key",
-        text("Its `Idempotency-Key`; without one, it gets a fresh one."),
-    );
+    let key = text(
+        "Its `Idempotency-Key`; without one nothing is bought, and the form comes back with one.",
+    )
+    .min_length(Some(1))
+    .max_length(Some(36))
+    .pattern(Some("^[0-9a-f-]+$"));
+    let keyed = typed(Type::Object).property("key", key).required("key");
+    let fields = AllOfBuilder::new().item(named("NewPurchase")).item(keyed);
+    let example = json!({"username": "Ada", "userid": "ada", "item": "kite", "price": "2.50", "key": "01930000-0000-7000-8000-000000000001"});
     let body = RequestBodyBuilder::new()
         .required(Some(Required::True))
-        .content(FORM, ContentBuilder::new().schema(Some(fields)).build());
+        .content(
+            FORM,
+            ContentBuilder::new()
+                .schema(Some(fields))
+                .example(Some(example))
+                .build(),
+        );
     let list = text("Of the plain page.").pattern(Some("^\\./\\?user="));
     let bought = ResponseBuilder::new()
         .description("It is bought. The list is elsewhere.")

@@ -36,6 +36,9 @@ async fn accepted_turns_stored_in_every_tab_once_the_store_is_back() {
     browser
         .until("three accepted purchases in a second tab", waiting)
         .await;
+    browser
+        .shows("The list cannot be read right now; trying again.")
+        .await;
     look(&browser, "waiting").await;
     let mark = "window.marked = true";
     browser.run(mark, json!([])).await;

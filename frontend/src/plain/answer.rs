@@ -9,12 +9,13 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serve::TraceParent;
+use uuid::Uuid;
 
 use crate::hand_over;
 use crate::plain::{Form, Upstreams};
 
 /// As many as the page with scripts shows at first.
-const NEWEST: usize = 50;
+pub(super) const NEWEST: usize = 50;
 /// Of that many purchases with the longest texts, all of it escaped.
 const ANSWER_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// How long a list waits for what was just bought: no longer than somebody waits for a page.
@@ -28,7 +29,6 @@ const UNREADABLE: &str = "The answer cannot be read. Try again in a moment.";
 
 #[derive(Deserialize)]
 pub(super) struct Purchase {
-    pub(super) id: String,
     pub(super) item: Option<String>,
     pub(super) price: Box<RawValue>,
     pub(super) timestamp: String,
@@ -53,16 +53,18 @@ impl Listing {
     pub(super) async fn read(
         upstreams: &Upstreams,
         userid: &str,
-        bought: Option<&str>,
+        bought: Option<Uuid>,
         trace: Option<TraceParent>,
     ) -> Option<Result<Self, String>> {
-        let text = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         // A browser resolves these in any address; nobody can buy as either.
         if matches!(userid, "" | "." | "..") {
             return None;
         }
-        let list = format!("/getAllUserBuys/{}", text(userid));
-        let waits = bought.map(|id| format!("&contains={}", text(id)));
+        let list = format!(
+            "/getAllUserBuys/{}",
+            utf8_percent_encode(userid, NON_ALPHANUMERIC)
+        );
+        let waits = bought.map(|id| format!("&contains={id}"));
         let newest = format!("{list}?limit={NEWEST}{}", waits.unwrap_or_default());
         let headers = [(ACCEPT, JSON), (PREFER, WAIT)];
         let get = Method::GET;
@@ -120,8 +122,8 @@ pub(super) struct Wrong {
 
 /// What became of a purchase.
 pub(super) enum Outcome {
-    /// With its id.
-    Bought(String),
+    /// With its id; that of no purchase if the answer cannot be read.
+    Bought(Uuid),
     Refused(StatusCode, Refusal),
 }
 
@@ -129,7 +131,11 @@ impl Outcome {
     pub(super) async fn of(upstreams: &Upstreams, form: &Form, trace: Option<TraceParent>) -> Self {
         #[derive(Deserialize)]
         struct Created {
-            purchase: Purchase,
+            purchase: Identified,
+        }
+        #[derive(Deserialize)]
+        struct Identified {
+            id: String,
         }
         let mut headers = vec![(CONTENT_TYPE, FORM), (ACCEPT, JSON)];
         headers.extend(HeaderValue::try_from(&form.key).map(|key| (IDEMPOTENCY_KEY, key)));
@@ -143,7 +149,7 @@ impl Outcome {
         );
         let (status, _, body) = answer.await;
         if status != StatusCode::CREATED {
-            let is_repeatable = status.is_server_error() || matches!(status.as_u16(), 408 | 429);
+            let is_repeatable = !status.is_client_error() || matches!(status.as_u16(), 408 | 429);
             let status = if status.is_success() || status.is_redirection() {
                 StatusCode::BAD_GATEWAY
             } else {
@@ -158,7 +164,8 @@ impl Outcome {
             );
         }
         // It is bought, whatever can be read of it.
-        let id = serde_json::from_slice::<Created>(&body).map(|created| created.purchase.id);
+        let created: Option<Created> = serde_json::from_slice(&body).ok();
+        let id = created.and_then(|created| Uuid::parse_str(&created.purchase.id).ok());
         Self::Bought(id.unwrap_or_default())
     }
 }

@@ -3,11 +3,15 @@
 use maud::{DOCTYPE, Markup, html};
 
 use crate::plain::Form;
-use crate::plain::answer::{Listing, Purchase, Refusal};
+use crate::plain::answer::{Listing, NEWEST, Purchase, Refusal};
 
 /// What somebody is told above the form.
 pub(super) enum Notice {
-    Bought { stored: bool },
+    Bought {
+        stored: bool,
+    },
+    /// The form had no key under which it could be sent again.
+    Unsent,
     Refused(Refusal),
 }
 
@@ -99,7 +103,10 @@ fn say(notice: &Notice) -> Markup {
     match notice {
         Notice::Bought { stored: true } => html! { p.said role="status" { "Bought and stored." } },
         Notice::Bought { stored: false } => html! {
-            p.said role="status" { "Bought: it is safe in the log, and not in the list yet. Refresh the list in a moment." }
+            p.said role="status" { "Not in the list yet: what was accepted is safe in the log. Refresh the list in a moment." }
+        },
+        Notice::Unsent => html! {
+            p.said role="status" { "Nothing was sent yet. Press Buy to buy this, once." }
         },
         Notice::Refused(refusal) => html! {
             div.said.bad role="alert" {
@@ -122,9 +129,10 @@ fn receipt(form: &Form, listing: Option<Result<Listing, String>>) -> Markup {
         Some(Err(problem)) => (Vec::new(), None, Some(problem)),
         None => (Vec::new(), None, None),
     };
-    let count = sums
-        .as_ref()
-        .map_or(purchases.len() as u64, |sums| sums.count);
+    let shown = purchases.len() as u64;
+    let count = sums.as_ref().map_or(shown, |sums| sums.count);
+    // Without sums, as many as there may be are perhaps not all.
+    let is_newest = count > shown || (sums.is_none() && purchases.len() == NEWEST);
     html! {
         section.receipt aria-labelledby="list-title" {
             div.paper {
@@ -134,7 +142,9 @@ fn receipt(form: &Form, listing: Option<Result<Listing, String>>) -> Markup {
                         @if let Some(problem) = &problem { "The list cannot be shown. " (problem) }
                         @else if form.userid.is_empty() { "Buy something, and it is printed here." }
                         @else if purchases.is_empty() { "Nothing bought yet. Your first purchase will be printed here." }
-                        @else if count > purchases.len() as u64 { "Newest " (purchases.len()) " of " (count) " purchases of " bdi { (form.userid) } }
+                        @else if is_newest {
+                            "Newest " (shown) @if sums.is_some() { " of " (count) } " purchases of " bdi { (form.userid) }
+                        }
                         @else { (count) @if count == 1 { " purchase" } @else { " purchases" } " of " bdi { (form.userid) } }
                     }
                 }

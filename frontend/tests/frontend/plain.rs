@@ -76,10 +76,7 @@ async fn purchase_is_sent_on_with_its_key_and_answered_with_a_way_to_the_list() 
     let (address, seen) = backend(StatusCode::CREATED, bought).await;
     let answer = submit(address, FORM).await;
     assert_eq!(answer.status, 303, "{answer:?}");
-    let list = format!(
-        "./?user=a%2Fb&name=Ada&bought={}&plain",
-        ID.replace('-', "%2D")
-    );
+    let list = format!("./?user=a%2Fb&name=Ada&bought={ID}&plain");
     assert_eq!(answer.header("location"), Some(list.as_str()));
     assert_eq!(
         seen.lock().unwrap().as_slice(),
@@ -108,7 +105,7 @@ async fn list_waits_for_what_was_bought_and_is_escaped() {
     }
     assert!(!page.body.contains("<script"), "{}", page.body);
     assert_eq!(field(&page.body, "username"), "&quot;&gt;&lt;script&gt;");
-    let waits = format!("contains={} wait=2", ID.replace('-', "%2D"));
+    let waits = format!("contains={ID} wait=2");
     let asked = seen.lock().unwrap().clone();
     assert_eq!(
         asked,
@@ -130,6 +127,20 @@ async fn every_form_has_a_key_of_its_own() {
     assert_eq!(first.len(), 36);
     assert_ne!(first, second);
     assert!(seen.lock().unwrap().is_empty(), "nobody to list");
+}
+
+/// To send such a form twice would be to buy twice.
+#[tokio::test]
+async fn form_without_a_key_is_given_one_and_not_sent() {
+    let (address, seen) = backend(StatusCode::CREATED, json!({})).await;
+    for form in [FORM.replace("k-1", ""), FORM.replace("k-1", "%01")] {
+        let page = submit(address, &form).await;
+        assert_eq!(page.status, 400);
+        assert!(page.body.contains("Nothing was sent yet."), "{}", page.body);
+        assert_eq!(field(&page.body, "key").len(), 36);
+        assert_eq!(field(&page.body, "price"), "2.5");
+    }
+    assert!(seen.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
